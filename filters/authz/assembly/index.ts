@@ -1,0 +1,8 @@
+/** Istio's AuthorizationPolicy for HTTP as an Envoy filter. README.md says how to load it. */
+import { registerRoot } from "proxy-wasm-sdk/assembly";
+import { AuthzRoot } from "./root";
+
+export * from "proxy-wasm-sdk/assembly/exports/base";
+export * from "proxy-wasm-sdk/assembly/exports/request-headers";
+
+registerRoot(() => new AuthzRoot());

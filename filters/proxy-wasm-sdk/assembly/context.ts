@@ -1,0 +1,140 @@
+import { Bytes } from "./bytes";
+import { proxy_close_stream, proxy_continue_stream, proxy_done, proxy_set_effective_context } from "./imports";
+import { Action, DataAction, Stream } from "./status";
+
+/** What every context can get: ends of its own call-outs, and its end. */
+export abstract class Context {
+  /** The host's number of this context. */
+  id: u32 = 0;
+
+  /**
+   * The answer to an HTTP call-out of this context (see callout.ts). `headers` 0: the call failed (no answer in time, no
+   * connection). The host never calls after the context is gone: there is nothing to cancel.
+   */
+  onHttpCallResponse(token: u32, headers: i32, bodySize: i32, trailers: i32): void {}
+  onGrpcInitialMetadata(token: u32, pairs: i32): void {}
+  onGrpcMessage(token: u32, size: i32): void {}
+  onGrpcTrailingMetadata(token: u32, pairs: i32): void {}
+  onGrpcClose(token: u32, status: i32): void {}
+  onForeignFunction(functionId: u32, argumentSize: i32): void {}
+
+  /** Before the context goes. false: not yet; call `finished()` when it may. */
+  onDone(): bool {
+    return true;
+  }
+
+  /** For access logs, after the answer went out; only with `exports/log`. */
+  onLog(): void {}
+  /** The last call. */
+  onDelete(): void {}
+
+  finished(): void {
+    this.enterHost();
+    proxy_done();
+  }
+
+  /** Makes the next host calls act on this context: from a root's tick, or from another stream's callback. */
+  enterHost(): void {
+    proxy_set_effective_context(this.id);
+  }
+}
+
+/**
+ * One configuration of the plugin in one VM. Several can live in one VM (two listeners, or the old and the new
+ * configuration during a reload): keep nothing that belongs to a configuration in module variables.
+ */
+export abstract class RootContext extends Context {
+  /** Once when the context is made. false: the host refuses the VM. */
+  onStart(vmConfiguration: Bytes): bool {
+    return true;
+  }
+
+  /**
+   * Reads the configuration. false: the host refuses it (log one line that says where and why); a running configuration
+   * stays. May come again with the same text on the same context: build everything first, then put it in place.
+   */
+  onConfigure(configuration: Bytes): bool {
+    return true;
+  }
+
+  /** Only with `exports/tick`, after `setTickPeriod`. Comes in every worker's VM. */
+  onTick(): void {}
+  /** Only with `exports/queue`. Comes in the one VM that the host picked. */
+  onQueueReady(token: u32): void {}
+
+  /** One for each request. null: the stream passes untouched. */
+  createHttpContext(): HttpContext | null {
+    return null;
+  }
+
+  /** One for each connection. null: the stream passes untouched. */
+  createTcpContext(): TcpContext | null {
+    return null;
+  }
+}
+
+/** One request and its response. Each callback comes only when its export module is part of the filter. */
+export abstract class HttpContext extends Context {
+  onRequestHeaders(count: i32, endOfStream: bool): Action {
+    return Action.Continue;
+  }
+  onRequestBody(size: i32, endOfStream: bool): DataAction {
+    return DataAction.Continue;
+  }
+  onRequestTrailers(count: i32): Action {
+    return Action.Continue;
+  }
+  onResponseHeaders(count: i32, endOfStream: bool): Action {
+    return Action.Continue;
+  }
+  onResponseBody(size: i32, endOfStream: bool): DataAction {
+    return DataAction.Continue;
+  }
+  onResponseTrailers(count: i32): Action {
+    return Action.Continue;
+  }
+
+  /** Ends a pause. */
+  resumeRequest(): void {
+    this.enterHost();
+    proxy_continue_stream(Stream.Request);
+  }
+  resumeResponse(): void {
+    this.enterHost();
+    proxy_continue_stream(Stream.Response);
+  }
+  /** Resets the stream towards the client. */
+  reset(): void {
+    this.enterHost();
+    proxy_close_stream(Stream.Request);
+  }
+}
+
+/** One TCP connection. */
+export abstract class TcpContext extends Context {
+  onNewConnection(): Action {
+    return Action.Continue;
+  }
+  onDownstreamData(size: i32, endOfStream: bool): DataAction {
+    return DataAction.Continue;
+  }
+  onUpstreamData(size: i32, endOfStream: bool): DataAction {
+    return DataAction.Continue;
+  }
+  /** `byPeer`: the client closed, not the proxy. */
+  onDownstreamClose(byPeer: bool): void {}
+  onUpstreamClose(byPeer: bool): void {}
+
+  resumeDownstream(): void {
+    this.enterHost();
+    proxy_continue_stream(Stream.Downstream);
+  }
+  resumeUpstream(): void {
+    this.enterHost();
+    proxy_continue_stream(Stream.Upstream);
+  }
+  close(): void {
+    this.enterHost();
+    proxy_close_stream(Stream.Downstream);
+  }
+}

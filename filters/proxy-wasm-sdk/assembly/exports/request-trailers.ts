@@ -1,0 +1,10 @@
+import { enter, leave } from "../arena";
+import { httpOf } from "../registry";
+
+export function proxy_on_request_trailers(id: u32, count: i32): i32 {
+  enter();
+  const context = httpOf(id);
+  const action = context === null ? 0 : <i32>context.onRequestTrailers(count);
+  leave();
+  return action;
+}
