@@ -15,11 +15,8 @@ const ENOTSUPP = 524;
 /** `ENOENT`; `errno 999` for a number without a name. */
 export function errnoName(errno: number): string {
   if (errno === ENOTSUPP) return 'ENOTSUPP';
-  try {
-    return getSystemErrorName(-errno);
-  } catch {
-    return `errno ${errno}`;
-  }
+  const name = getSystemErrorName(-errno);
+  return name.startsWith('E') ? name : `errno ${errno}`;
 }
 
 function errnoText(errno: number): string {

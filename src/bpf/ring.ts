@@ -53,6 +53,8 @@ export class RingReader implements Disposable {
   readonly #poll: Poll;
   #timer: NodeJS.Timeout | undefined;
   #unreferenced = false;
+  /** False: the last drain stopped at a record that is still being written. */
+  #caughtUp = true;
   #open = true;
 
   /** @param size Bytes of the ring, as its definition's `maxEntries`. @throws E_BPF_MAP. */
@@ -117,6 +119,7 @@ export class RingReader implements Disposable {
       // Store, then look at the producer again: it wakes us only when it sees that all before its record was consumed.
       Atomics.store(this.#consumed, 0, BigInt(position));
       unreleased = 0;
+      this.#caughtUp = !busy;
       if (busy) break;
     }
     return delivered;
@@ -180,7 +183,8 @@ export class RingReader implements Disposable {
     this.#timer = undefined;
     const delivered = this.drain();
     if (!this.#open) return;
-    if (delivered === 0) {
+    // A record being written counts as readable: polling for it would spin.
+    if (delivered === 0 && this.#caughtUp) {
       this.#poll.start(this.#wake);
       if (this.#unreferenced) this.#poll.unref();
       return;
