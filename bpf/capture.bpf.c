@@ -59,15 +59,6 @@ char LICENSE[] SEC("license") = "GPL";
  */
 #define READ(field) (*(volatile typeof(field) *)&(field))
 
-/* Keeps these in the object's BTF, the source of src/generated/abi.ts: clang drops a type that nothing uses.
- */
-const struct shunt_event *shunt_event_anchor __attribute__((unused));
-enum shunt_event_kind shunt_event_kind_anchor __attribute__((unused));
-enum shunt_counter shunt_counter_anchor __attribute__((unused));
-enum shunt_destination_kind shunt_destination_kind_anchor __attribute__((unused));
-enum shunt_destination_flag shunt_destination_flag_anchor __attribute__((unused));
-enum shunt_verdict shunt_verdict_anchor __attribute__((unused));
-
 /* A connection to the proxy as the client's end names it: 127.0.0.1 exists in every namespace. */
 struct client {
 	__u64 netns_cookie;

@@ -1,0 +1,179 @@
+/** A data plane that is in the kernel, as its owner sees it: what to capture, whom to trust, what happened. */
+import { cgroupId } from '../bpf/cgroup.ts';
+import type { BpfMap } from '../bpf/map.ts';
+import { RingReader } from '../bpf/ring.ts';
+import type { Topology } from '../config/topology.ts';
+import { type Flow, maps, Reader, type Settings } from '../generated/abi.ts';
+import { type Instance, type ResourceKey, workloadCgroup } from '../instance.ts';
+import type { Attach } from './attach.ts';
+import { COUNTER_NAMES } from './counters.ts';
+import { desiredDestinations, desiredVerdicts, type L4Verdict, type ReaderClass } from './desired.ts';
+import { applyDifference } from './difference.ts';
+import { type DataplaneEvent, decodeEvent } from './events.ts';
+import { type FlowRecord, flowRecord } from './flows.ts';
+import { attachNamespace, detachNamespace } from './namespace.ts';
+import type { Objects } from './objects.ts';
+
+/** `paused` has its own calls: it survives a change of settings and the supervisor. */
+export interface DataplaneSettings {
+  /** Port of the proxy's listener on 127.0.0.1 of each workload's namespace. 0: captured destinations are refused. */
+  readonly outboundPort: number;
+  /** 0: nothing is promoted. */
+  readonly promoteAfterSegments: number;
+  /** 0: nothing is redirected. */
+  readonly maxQueuedBytes: number;
+}
+
+export interface Opened {
+  /** True when an earlier process had made it. */
+  readonly adopted: boolean;
+  /** What opening changed in the kernel, a line each. Empty: it was of this build already. */
+  readonly changes: readonly string[];
+}
+
+/** Depth below the root of cgroup v2: shunt/INSTANCE/workloads/WORKLOAD. */
+const WORKLOAD_CGROUP_LEVEL = 4;
+
+/** Made by `openDataplane`. All calls are synchronous; use after dispose throws. */
+export class Dataplane implements Disposable {
+  readonly instance: Instance;
+  readonly opened: Opened;
+  readonly #objects: Objects;
+  readonly #attach: Attach;
+  readonly #settings;
+  readonly #destinations;
+  readonly #verdicts;
+  readonly #counters;
+  readonly #events;
+  /** Of the fast path; undefined when it is not loaded. */
+  readonly #members;
+  readonly #flows: BpfMap<bigint, Flow> | undefined;
+
+  /** For `openDataplane` alone: takes the objects over. */
+  constructor(instance: Instance, objects: Objects, attach: Attach, opened: Opened) {
+    this.instance = instance;
+    this.opened = opened;
+    this.#objects = objects;
+    this.#attach = attach;
+    const capture = objects.object('capture');
+    this.#settings = capture.map(maps.settings);
+    this.#destinations = capture.map(maps.destinations);
+    this.#verdicts = capture.map(maps.verdicts);
+    this.#counters = capture.map(maps.counters);
+    this.#events = capture.map(maps.events);
+    const fastPath = objects.has('fastpath') ? objects.object('fastpath') : undefined;
+    this.#members = fastPath?.map(maps.members);
+    this.#flows = fastPath?.map(maps.flows);
+  }
+
+  /** @throws E_BPF_MAP for a number that does not fit. */
+  applySettings(settings: DataplaneSettings): void {
+    const { outboundPort, promoteAfterSegments, maxQueuedBytes } = settings;
+    const workloadCgroupLevel = WORKLOAD_CGROUP_LEVEL;
+    this.#writeSettings({ outboundPort, promoteAfterSegments, maxQueuedBytes, workloadCgroupLevel });
+  }
+
+  /**
+   * Cgroup path -> how readers in it are treated; sockets of other cgroups are left alone. Each path must exist. Nothing
+   * happens when the fast path is not loaded. Returns how many entries changed. @throws E_SYSCALL, E_BPF_MAP.
+   */
+  applyMembers(members: ReadonlyMap<string, ReaderClass>): number {
+    if (this.#members === undefined) return 0;
+    const desired = [...members].map(([path, reader]) => [cgroupId(path), { reader: Reader[reader] }] as const);
+    return applyDifference(this.#members, desired, 'delete-first');
+  }
+
+  /**
+   * What is captured and guarded, from the topology. Apply verdicts first: a TCP destination without one is refused.
+   * Returns how many entries changed. @throws E_CONFIG, E_BPF_MAP.
+   */
+  applyDestinations(topology: Topology): number {
+    return applyDifference(this.#destinations, desiredDestinations(topology), 'set-first');
+  }
+
+  /**
+   * All TCP connections that policy allows; whatever is not listed is refused from now on. A workload without a cgroup is
+   * skipped: apply again when it has one. Returns how many entries changed. @throws E_BPF_MAP.
+   */
+  applyVerdicts(allowed: readonly L4Verdict[]): number {
+    const ids = new Map<ResourceKey, bigint | undefined>();
+    const idOf = (key: ResourceKey): bigint | undefined => {
+      if (!ids.has(key)) ids.set(key, cgroupIdIfThere(workloadCgroup(this.instance, key)));
+      return ids.get(key);
+    };
+    return applyDifference(this.#verdicts, desiredVerdicts(allowed, idOf), 'delete-first');
+  }
+
+  /**
+   * Guard and promotion inside a workload's namespace, before its first process starts. May be called again: brings what
+   * an earlier build attached up to this one. Returns how many filters changed. @throws E_BPF_ATTACH, E_SYSCALL.
+   */
+  attachNamespace(path: string): number {
+    return attachNamespace(path, this.#objects, this.#attach);
+  }
+
+  /** The namespace can be reached directly from then on. False when nothing was attached. @throws as above. */
+  detachNamespace(path: string): boolean {
+    return detachNamespace(path);
+  }
+
+  /** Every message goes by TCP from the next one on, also on connections that are promoted. Capture goes on. */
+  pause(): void {
+    this.#writeSettings({ paused: 1 });
+  }
+
+  resume(): void {
+    this.#writeSettings({ paused: 0 });
+  }
+
+  isPaused(): boolean {
+    return this.#readSettings().paused !== 0;
+  }
+
+  /** All counters by name (`connect-captured`, `bytes-redirected`, …), since the data plane was created. */
+  readCounters(): Record<string, bigint> {
+    const sum = (index: number): bigint => (this.#counters.getPerCpu(index) ?? []).reduce((a, b) => a + b, 0n);
+    return Object.fromEntries([...COUNTER_NAMES].map(([index, name]) => [name, sum(index)]));
+  }
+
+  /** A record a promoted socket that is open; empty when the fast path is not loaded. */
+  readFlows(): FlowRecord[] {
+    return this.#flows === undefined
+      ? []
+      : [...this.#flows.entries()].map(([cookie, flow]) => flowRecord(cookie, flow));
+  }
+
+  /**
+   * Calls back for each event until disposed; events that nobody read wait in the kernel, 256 KiB of them. One reader at
+   * a time. Does not keep the process alive. @throws E_BPF_MAP.
+   */
+  onEvent(callback: (event: DataplaneEvent) => void): Disposable {
+    return new RingReader(this.#events, maps.events.maxEntries, (view, offset) => {
+      const event = decodeEvent(view, offset);
+      if (event !== undefined) callback(event);
+    }).unref();
+  }
+
+  /** Closes descriptors; all stays attached and pinned. Safe to call twice. */
+  [Symbol.dispose](): void {
+    this.#objects[Symbol.dispose]();
+  }
+
+  #readSettings(): Settings {
+    const settings = this.#settings.get(0);
+    if (settings === undefined) throw new RangeError('an array map has no element 0');
+    return settings;
+  }
+
+  #writeSettings(change: Partial<Settings>): void {
+    this.#settings.set(0, { ...this.#readSettings(), ...change });
+  }
+}
+
+function cgroupIdIfThere(path: string): bigint | undefined {
+  try {
+    return cgroupId(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,62 @@
+/** The two objects of one build, in the kernel. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BpfObject } from '../bpf/object.ts';
+import type { BpfProgram } from '../bpf/program.ts';
+import type { ObjectName } from './hooks.ts';
+
+/** Where scripts/build puts them. */
+export const BUILT_OBJECTS = fileURLToPath(new URL('../../build/bpf', import.meta.url));
+
+export interface ObjectsOptions {
+  readonly directory: string;
+  /** Maps are reused from here, or made and pinned here; both objects find each other's maps by name. */
+  readonly mapPinDir: string;
+  /** false: the fast path's object is not loaded. */
+  readonly fastPath: boolean;
+}
+
+/** Dispose it; what is pinned or attached stays in the kernel. */
+export class Objects implements Disposable {
+  readonly #objects: ReadonlyMap<ObjectName, BpfObject>;
+  readonly #programs = new Map<string, BpfProgram>();
+
+  private constructor(objects: ReadonlyMap<ObjectName, BpfObject>) {
+    this.#objects = objects;
+  }
+
+  /** @throws E_BPF_OPEN, E_BPF_LOAD, E_BPF_PIN, E_ABI; nothing stays loaded then, pins that it made may stay. */
+  static load(options: ObjectsOptions): Objects {
+    using undo = new DisposableStack();
+    const objects = new Map<ObjectName, BpfObject>();
+    for (const name of options.fastPath ? (['capture', 'fastpath'] as const) : (['capture'] as const)) {
+      const path = join(options.directory, `${name}.bpf.o`);
+      objects.set(name, undo.use(BpfObject.open(path, { mapPinDir: options.mapPinDir }).load()));
+    }
+    undo.move();
+    return new Objects(objects);
+  }
+
+  has(name: ObjectName): boolean {
+    return this.#objects.has(name);
+  }
+
+  /** @throws E_BPF_OPEN when the object lacks the program; ask {@link has} first whether it is loaded. */
+  program(hook: { readonly object: ObjectName; readonly program: string }): BpfProgram {
+    const known = this.#programs.get(hook.program);
+    if (known !== undefined) return known;
+    const program = this.object(hook.object).program(hook.program);
+    this.#programs.set(hook.program, program);
+    return program;
+  }
+
+  object(name: ObjectName): BpfObject {
+    const object = this.#objects.get(name);
+    if (object === undefined) throw new RangeError(`object ${name} is not loaded`);
+    return object;
+  }
+
+  [Symbol.dispose](): void {
+    for (const object of this.#objects.values()) object[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,46 @@
+/** Removes one directory of pins, complete or not, and what it holds attached. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { BpfLink } from '../bpf/link.ts';
+import { BpfMap } from '../bpf/map.ts';
+import { removePins } from '../bpf/pins.ts';
+import { maps } from '../generated/abi.ts';
+import { namesIn, pinsIn } from './layout.ts';
+
+/**
+ * Sets `paused` first: sockets in the hash keep the verdict program until they close, whatever is detached, and only the
+ * map tells it to stop. Then detaches all links and removes all pins. Absent: nothing happens. Returns how many
+ * promoted sockets still hold the programs. @throws E_BPF_PIN, E_ABI when the settings have another layout.
+ */
+export function takeDown(directory: string): number {
+  const pins = pinsIn(directory);
+  pause(join(pins.maps, maps.settings.name));
+  for (const name of namesIn(pins.links)) dropLink(join(pins.links, name));
+  const held = promotedSockets(join(pins.maps, maps.sockets.name));
+  removePins(directory);
+  return held;
+}
+
+/** Detaches and unpins a link. */
+export function dropLink(path: string): void {
+  using link = BpfLink.open(path);
+  link.unpin();
+  try {
+    link.detach();
+  } catch {
+    // A tracepoint's link cannot be detached by hand (EOPNOTSUPP): it goes with its last descriptor, ours, now.
+  }
+}
+
+function pause(settingsPath: string): void {
+  if (!existsSync(settingsPath)) return;
+  using settings = BpfMap.open(settingsPath, maps.settings);
+  const now = settings.get(0);
+  if (now !== undefined) settings.set(0, { ...now, paused: 1 });
+}
+
+function promotedSockets(socketsPath: string): number {
+  if (!existsSync(socketsPath)) return 0;
+  using sockets = BpfMap.open(socketsPath, maps.sockets);
+  return sockets.keys().length;
+}

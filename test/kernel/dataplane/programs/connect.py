@@ -1,0 +1,25 @@
+"""connect.py [reuse] ADDRESS/PORT...: connects to each in turn, prints a JSON list of what it saw. `reuse`: by one socket."""
+import json
+import socket
+import sys
+
+pairs = [argument.rsplit("/", 1) for argument in sys.argv[1:] if argument != "reuse"]
+reuse = "reuse" in sys.argv
+seen = []
+kept = None
+for address, port in pairs:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    client = kept or socket.socket(family, socket.SOCK_STREAM)
+    # A socket with a timeout does not block, and its next connect after a refusal fails once (ECONNABORTED).
+    client.settimeout(None if reuse else 1)
+    try:
+        client.connect((address, int(port)))
+        got = client.recv(64).decode()
+        seen.append({"peer": client.getpeername()[:2], "local": client.getsockname()[1], "got": got})
+    except OSError as error:
+        seen.append({"error": "timeout" if isinstance(error, TimeoutError) else error.errno})
+    if reuse:
+        kept = client
+    else:
+        client.close()
+print(json.dumps(seen))

@@ -1,0 +1,179 @@
+/**
+ * A throw-away instance on the real kernel: its cgroups, and two workloads `t/a` and `t/b` whose namespaces are joined
+ * by a veth. Processes are Python: Node has no getsockopt.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Workload } from '../../../src/config/model.ts';
+import type { Topology } from '../../../src/config/topology.ts';
+import { removeDataplane } from '../../../src/dataplane/remove.ts';
+import { type Instance, instance, netnsName, netnsPath, workloadCgroup } from '../../../src/instance.ts';
+
+export type Side = 'a' | 'b';
+
+export const IPS = { a: '10.99.0.1', b: '10.99.0.2', web: '10.98.0.1', db: '10.98.0.2' } as const;
+/** web:80 (HTTP) and db:5432 (TCP) are Services in front of these ports of workload b. */
+export const PORTS = { web: 80, webTarget: 8080, db: 5432, dbTarget: 5433, proxy: 15001 } as const;
+
+export class Sandbox implements AsyncDisposable {
+  readonly instance: Instance;
+  readonly topology: Topology;
+  readonly #children: ChildProcess[] = [];
+
+  constructor() {
+    this.instance = instance(`dp-${randomBytes(4).toString('hex')}`);
+    this.topology = topologyOf(this.instance);
+    mkdirSync(this.instance.envoyCgroup, { recursive: true });
+    for (const side of ['a', 'b'] as const) {
+      mkdirSync(this.cgroup(side), { recursive: true });
+      ip('netns', 'add', this.#netns(side));
+      ip('-n', this.#netns(side), 'link', 'set', 'lo', 'up');
+    }
+    const peer = ['peer', 'name', 'eth0', 'netns', this.#netns('b')];
+    ip('-n', this.#netns('a'), 'link', 'add', 'eth0', 'type', 'veth', ...peer);
+    for (const side of ['a', 'b'] as const) {
+      ip('-n', this.#netns(side), 'addr', 'add', `${IPS[side]}/24`, 'dev', 'eth0');
+      ip('-n', this.#netns(side), 'link', 'set', 'eth0', 'up');
+    }
+  }
+
+  netnsPath(side: Side): string {
+    return netnsPath(this.#netns(side));
+  }
+
+  cgroup(side: Side): string {
+    return workloadCgroup(this.instance, `t/${side}`);
+  }
+
+  /** Runs a script of this folder in a workload's namespace and in the given cgroup; its last line of output is JSON. */
+  run<T>(side: Side, cgroup: string, script: string, ...args: readonly string[]): T {
+    const [file, ...rest] = this.#command(side, cgroup, script, args);
+    const lines = execFileSync(file, rest, { encoding: 'utf8', timeout: 20_000 }).trim().split('\n');
+    return JSON.parse(lines.at(-1) ?? '') as T;
+  }
+
+  /** Starts a script and waits for its first line; the result reads the JSON lines that follow. */
+  async start(side: Side, cgroup: string, script: string, ...args: readonly string[]): Promise<JsonLines> {
+    const [file, ...rest] = this.#command(side, cgroup, script, args);
+    const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#children.push(child);
+    const lines = new JsonLines(child);
+    await lines.next();
+    return lines;
+  }
+
+  /** Lines of `tc filter show` on a device. */
+  filters(side: Side, device: string): string[] {
+    const command = ['-n', this.#netns(side), 'filter', 'show', 'dev', device, 'ingress'];
+    return execFileSync('tc', command, { encoding: 'utf8' }).trim().split('\n').filter(Boolean);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#children.map(ended));
+    removeDataplane(this.instance);
+    for (const side of ['a', 'b'] as const) ip('netns', 'del', this.#netns(side));
+    removeTree(this.instance.cgroup);
+    const shared = dirname(this.instance.cgroup);
+    if (readdirSync(shared, { withFileTypes: true }).every((entry) => !entry.isDirectory())) rmdirSync(shared);
+  }
+
+  #netns(side: Side): string {
+    return netnsName(this.instance.name, `t/${side}`);
+  }
+
+  /** The shell enters the cgroup before the script, and its sockets, exist. */
+  #command(side: Side, cgroup: string, script: string, args: readonly string[]): [string, ...string[]] {
+    const path = join(import.meta.dirname, 'programs', script);
+    const enter = 'echo $$ > "$0"/cgroup.procs && exec python3 "$@"';
+    return ['nsenter', `--net=${this.netnsPath(side)}`, 'sh', '-c', enter, cgroup, path, ...args];
+  }
+}
+
+/** What a child prints, a JSON value a line. */
+export class JsonLines {
+  readonly #lines: string[] = [];
+  #wake: () => void = () => {};
+  #ended = false;
+
+  constructor(child: ChildProcess) {
+    let rest = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      const parts = (rest + text).split('\n');
+      rest = parts.pop() ?? '';
+      this.#lines.push(...parts);
+      this.#wake();
+    });
+    child.once('close', () => {
+      this.#ended = true;
+      this.#wake();
+    });
+  }
+
+  async next<T>(): Promise<T> {
+    for (;;) {
+      const line = this.#lines.shift();
+      if (line !== undefined) return JSON.parse(line) as T;
+      if (this.#ended) throw new Error('the program ended without another line');
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    }
+  }
+}
+
+function ip(...args: readonly string[]): void {
+  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = new Promise((done) => child.once('close', done));
+  child.kill('SIGKILL');
+  await closed;
+}
+
+function removeTree(cgroup: string): void {
+  if (!existsSync(cgroup)) return;
+  for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeTree(join(cgroup, entry.name));
+  }
+  rmdirSync(cgroup);
+}
+
+function topologyOf(inst: Instance): Topology {
+  const workload = (name: Side): Workload => ({
+    key: `t/${name}`,
+    name,
+    namespace: 't',
+    labels: { app: name },
+    serviceAccount: name,
+    fastPath: 'auto',
+  });
+  const selector = { app: 'b' };
+  const web = { name: 'http', port: PORTS.web, targetPort: PORTS.webTarget, protocol: 'http' } as const;
+  const db = { name: 'tcp', port: PORTS.db, targetPort: PORTS.dbTarget, protocol: 'tcp' } as const;
+  return {
+    instance: inst.name,
+    model: {
+      mesh: {
+        trustDomain: 'cluster.local',
+        network: {},
+        fastPath: { enabled: true, promoteAfterSegments: 8, maxQueuedBytes: 1 << 20, greedyReaders: [] },
+        proxy: {},
+      },
+      workloads: [workload('a'), workload('b')],
+      services: [
+        { key: 't/db', name: 'db', namespace: 't', selector, ports: [db] },
+        { key: 't/web', name: 'web', namespace: 't', selector, ports: [web] },
+      ],
+      policies: [],
+    },
+    gatewayIp: '10.99.0.254',
+    workloadCidr: '10.99.0.0/24',
+    serviceCidr: '10.98.0.0/24',
+    workloadIps: { 't/a': IPS.a, 't/b': IPS.b },
+    serviceIps: { 't/web': IPS.web, 't/db': IPS.db },
+  };
+}
