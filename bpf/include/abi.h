@@ -130,6 +130,8 @@ enum shunt_counter {
 	SHUNT_COUNTER_REFUSED_SEQUENCE = 39, /* the two ends did not prove to be one connection */
 	SHUNT_COUNTER_REFUSED_FULL = 40,
 	SHUNT_COUNTER_REFUSED_COOKIE = 41,
+	SHUNT_COUNTER_REFUSED_EDGE = 42,    /* waits edge-triggered and is not known to be greedy */
+	SHUNT_COUNTER_REFUSED_WAITING = 43, /* not seen waiting for input, or in an unknown way */
 	/* capture */
 	SHUNT_COUNTER_CONNECT_CAPTURED = 48,
 	SHUNT_COUNTER_CONNECT_PASSED = 49,

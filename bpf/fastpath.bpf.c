@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
+/*
+ * The fast path: what one socket of this node sends is put into the queue of the socket that it talks to.
+ *
+ * program         hook (attach type)                      where                            least kernel
+ * promote         tc ingress                              lo and eth0 of each workload     5.10
+ * redirect        sk_msg (SK_MSG_VERDICT)                 map `sockets`                    5.10
+ * socket_events   sockops                                 workloads' and proxies' cgroups  5.10
+ * socket_options  cgroup/setsockopt (CGROUP_SETSOCKOPT)   workloads' and proxies' cgroups  5.10
+ * splice_seen     tracepoint syscalls/sys_enter_splice    the machine; may be left out     5.10
+ *
+ * Kernels from 7.0 on refuse `promote`: there a program of this type may not enter a socket in a socket hash.
+ *
+ * Maps read: settings, members. Written: flows, counters. Own: `sockets` (who may be redirected to), `states`
+ * (what is known of a socket, lives with it), `spliced`.
+ *
+ * No program here ever drops, refuses or delays anything. promote always says TC_ACT_UNSPEC, so that later
+ * filters run. redirect always says SK_PASS: a message that is not redirected goes by TCP, which keeps the
+ * order, because the next one is redirected only after the reader took everything that was sent by TCP. Every
+ * reason is counted.
+ *
+ * What must hold for a redirect (docs/fastpath.md says what breaks otherwise): both ends are promoted and
+ * proved to be one connection; neither has a feature that a socket in a socket hash loses; the reader is
+ * non-blocking, and waits so that data in two queues cannot be overlooked; it has read all that came by TCP;
+ * its queue is within the credit. A message larger than the whole credit is let into an empty queue: the
+ * queue is bounded by the larger of the credit and one message, and the kernel cuts a message at 17 page
+ * fragments (about half a MiB).
+ *
+ * There is no way back: sockets, socket hash and program hold each other until the sockets close. Detaching
+ * or unpinning stops nothing, and deleting a live key throws away what was not read. settings.paused stops
+ * redirects.
+ */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include "fastpath_message.h"
+#include "fastpath_promotion.h"
+#include "fastpath_state.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+
+#define SOL_SOCKET 1
+#define SO_OOBINLINE 10
+#define SO_RCVLOWAT 18
+#define SO_PEEK_OFF 42
+#define SO_ZEROCOPY 60
+#define SOL_TCP 6
+#define TCP_REPAIR 19
+#define TCP_ULP 31
+
+SEC("tc")
+int promote(struct __sk_buff *skb)
+{
+	const struct shunt_settings *config = settings_get();
+	struct packet packet = {};
+	struct bpf_sock *sk;
+
+	if (!config || config->paused || !config->promote_after_segments || !packet_parse(skb, &packet))
+		return TC_ACT_UNSPEC;
+	sk = bpf_sk_lookup_tcp(skb, &packet.tuple, packet.tuple_size, BPF_F_CURRENT_NETNS, 0);
+	if (sk) {
+		socket_look(skb, sk, &packet, config);
+		bpf_sk_release(sk);
+	}
+	return TC_ACT_UNSPEC;
+}
+
+SEC("sk_msg")
+int redirect(struct sk_msg_md *msg)
+{
+	enum shunt_outcome outcome = SHUNT_OUTCOME_UNLINKED;
+	struct bpf_sock *sk = msg->sk;
+	struct tcp_sock *tcp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+	struct state *state = sk ? bpf_sk_storage_get(&states, sk, NULL, 0) : NULL;
+	__u32 size = msg->size;
+
+	if (tcp && state) {
+		struct shunt_flow *flow;
+
+		outcome = message_outcome(msg, state, tcp);
+		flow = bpf_map_lookup_elem(&flows, &state->cookie);
+		if (flow && outcome < SHUNT_OUTCOME_COUNT) {
+			flow->messages[outcome]++;
+			flow->bytes[outcome] += size;
+		}
+	}
+	count(SHUNT_COUNTER_MESSAGES + outcome, 1);
+	count(SHUNT_COUNTER_BYTES + outcome, size);
+	return SK_PASS;
+}
+
+static __always_inline void socket_closed(struct bpf_sock_ops *ops)
+{
+	__u64 cookie = bpf_get_socket_cookie(ops);
+	struct bpf_sock *sk = ops->sk;
+	struct state *state = sk ? bpf_sk_storage_get(&states, sk, NULL, 0) : NULL;
+
+	bpf_map_delete_elem(&flows, &cookie);
+	if (state && (state->phase == PHASE_PROMOTED || state->phase == PHASE_LINKED))
+		count(SHUNT_COUNTER_CLOSED, 1);
+}
+
+SEC("sockops")
+int socket_events(struct bpf_sock_ops *ops)
+{
+	switch (ops->op) {
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		bpf_get_socket_cookie(ops); /* makes the socket have one */
+		bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+		break;
+	case BPF_SOCK_OPS_STATE_CB:
+		if (ops->args[1] == BPF_TCP_CLOSE)
+			socket_closed(ops);
+		break;
+	}
+	return 1;
+}
+
+/* Notes the options that promotion must know of. One that is set after promotion is not honoured:
+ * docs/fastpath.md. */
+SEC("cgroup/setsockopt")
+int socket_options(struct bpf_sockopt *option)
+{
+	struct bpf_sock *sk = option->sk;
+	__s32 level = option->level, name = option->optname;
+	struct state *state;
+
+	if (!(level == SOL_SOCKET &&
+	      (name == SO_RCVLOWAT || name == SO_PEEK_OFF || name == SO_ZEROCOPY || name == SO_OOBINLINE)) &&
+	    !(level == SOL_TCP && (name == TCP_REPAIR || name == TCP_ULP)))
+		return 1;
+	state = sk ? bpf_sk_storage_get(&states, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE) : NULL;
+	if (state)
+		state->vetoed = 1;
+	return 1;
+}
+
+struct splice_arguments {
+	__u64 common;
+	__s64 number;
+	__u64 fd_in;
+};
+
+/* splice(2) does not see redirected bytes: a reader that uses it would hang. */
+SEC("tracepoint/syscalls/sys_enter_splice")
+int splice_seen(struct splice_arguments *arguments)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	__u32 fd = arguments->fd_in;
+	struct file *file = NULL;
+	struct socket *socket;
+	struct sock *sk;
+	__u64 address;
+	__u32 ports;
+
+	if (fd >= BPF_CORE_READ(table, max_fds))
+		return 0;
+	bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + fd);
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(socket, sk);
+	if (!sk)
+		return 0;
+	address = (__u64)sk;
+	ports = BPF_CORE_READ(sk, __sk_common.skc_portpair);
+	bpf_map_update_elem(&spliced, &address, &ports, BPF_ANY);
+	return 0;
+}

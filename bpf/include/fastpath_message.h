@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/* What becomes of a message that a promoted socket sends. */
+#ifndef SHUNT_FASTPATH_MESSAGE_H
+#define SHUNT_FASTPATH_MESSAGE_H
+
+#include "fastpath_state.h"
+#include "waiting.h"
+
+#define PSOCK_FLAGS 7UL /* flag bits in sk_user_data */
+
+/* May be redirected to as far as its way of waiting goes? REDIRECTED: yes. */
+static __always_inline enum shunt_outcome reader_outcome(struct state *state, struct sock *reader)
+{
+	const struct shunt_member *member = bpf_map_lookup_elem(&members, &state->peer_cgroup_id);
+
+	if (!member || member->reader == SHUNT_READER_NEVER || member->reader == SHUNT_READER_OFF)
+		return SHUNT_OUTCOME_READER_REFUSED;
+	if (!is_nonblocking(reader))
+		return SHUNT_OUTCOME_READER_BLOCKING;
+	if (member->reader == SHUNT_READER_GREEDY)
+		return SHUNT_OUTCOME_REDIRECTED;
+	switch (socket_waiting(reader)) {
+	case WAITING_LEVEL:
+		state->peer_seen_level = 1;
+		return SHUNT_OUTCOME_REDIRECTED;
+	case WAITING_UNSEEN:
+		/* A reader in poll(2) is seen only while it waits; between two calls its last way counts. */
+		return state->peer_seen_level ? SHUNT_OUTCOME_REDIRECTED : SHUNT_OUTCOME_READER_UNKNOWN;
+	case WAITING_EDGE:
+		state->peer_seen_level = 0;
+		return SHUNT_OUTCOME_READER_EDGE;
+	default:
+		state->peer_seen_level = 0;
+		return SHUNT_OUTCOME_READER_UNKNOWN;
+	}
+}
+
+static __always_inline bool is_queue_empty(struct sock *reader)
+{
+	unsigned long data = (unsigned long)BPF_CORE_READ(reader, sk_user_data);
+	struct sk_psock *psock = (struct sk_psock *)(data & ~PSOCK_FLAGS);
+
+	return is_empty(&psock->ingress_msg);
+}
+
+static __always_inline enum shunt_outcome message_outcome(struct sk_msg_md *msg, struct state *state,
+							  struct tcp_sock *tcp)
+{
+	const struct shunt_settings *config = settings_get();
+	struct sock *peer = (struct sock *)state->peer;
+	enum shunt_outcome outcome;
+	__u32 size = msg->size;
+
+	if (!config || config->paused)
+		return SHUNT_OUTCOME_PAUSED;
+	if (state->phase != PHASE_LINKED || !state->peer_cookie)
+		return state->peer_refusal ? state->peer_refusal : SHUNT_OUTCOME_UNLINKED;
+	if ((__u64)BPF_CORE_READ(peer, __sk_common.skc_cookie.counter) != state->peer_cookie ||
+	    !BPF_CORE_READ(peer, sk_socket))
+		return SHUNT_OUTCOME_STALE_PEER;
+	/* What lasts before what passes, so that people see the reason that they can do something about. */
+	outcome = reader_outcome(state, peer);
+	if (outcome != SHUNT_OUTCOME_REDIRECTED)
+		return outcome;
+#ifndef SHUNT_TEST_WITHOUT_HANDOVER /* a test shows that it catches the race without this */
+	if (BPF_CORE_READ((struct tcp_sock *)peer, copied_seq) != tcp->write_seq)
+		return SHUNT_OUTCOME_HANDOVER;
+#endif
+	if (!config->max_queued_bytes)
+		return SHUNT_OUTCOME_CREDIT;
+	if (is_queue_empty(peer))
+		state->queued_bytes = 0;
+	if (state->queued_bytes && state->queued_bytes + size > config->max_queued_bytes)
+		return SHUNT_OUTCOME_CREDIT;
+	if (bpf_msg_redirect_hash(msg, &sockets, &state->peer_key, BPF_F_INGRESS) != SK_PASS)
+		return SHUNT_OUTCOME_FAILED;
+	state->queued_bytes += size;
+	return SHUNT_OUTCOME_REDIRECTED;
+}
+
+#endif

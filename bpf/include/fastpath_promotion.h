@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/* From "a segment arrived" to "both ends are in `sockets` and proven to be one connection". */
+#ifndef SHUNT_FASTPATH_PROMOTION_H
+#define SHUNT_FASTPATH_PROMOTION_H
+
+#include "fastpath_member.h"
+#include "packet.h"
+#include "fastpath_state.h"
+#include "waiting.h"
+
+/* A socket that cannot be promoted yet is looked at after twice as many segments, at most this many later. */
+#define LOOK_AGAIN_SEGMENTS_MAX 4096
+
+/* A cookie where the kernel has one, which is unique; else the inode number, which is unique among the
+ * living. */
+static __always_inline __u64 namespace_cookie(struct sock *sk)
+{
+	struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+
+	if (bpf_core_field_exists(net->net_cookie))
+		return BPF_CORE_READ(net, net_cookie);
+	return BPF_CORE_READ(net, ns.inum);
+}
+
+static __always_inline bool has_flag(struct sock *sk, __u32 bit)
+{
+	return sk->__sk_common.skc_flags >> bit & 1;
+}
+
+/* What is lost or broken in a socket hash, for good. 0: nothing. */
+static __always_inline __u32 refusal(struct tcp_sock *tcp)
+{
+	struct sock *sk = (struct sock *)tcp;
+
+	if (bpf_core_field_exists(tcp->is_mptcp) && BPF_CORE_READ_BITFIELD(tcp, is_mptcp))
+		return SHUNT_COUNTER_REFUSED_MPTCP;
+	if (((struct inet_connection_sock *)tcp)->icsk_ulp_ops)
+		return SHUNT_COUNTER_REFUSED_ULP;
+	if (BPF_CORE_READ_BITFIELD(tcp, repair) || sk->sk_rcvlowat > 1 || sk->sk_peek_off >= 0 ||
+	    has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY)) ||
+	    has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_URGINLINE)))
+		return SHUNT_COUNTER_REFUSED_OPTION;
+	return 0;
+}
+
+static __always_inline bool is_spliced(const struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+	const __u32 *ports = bpf_map_lookup_elem(&spliced, &address);
+
+	return ports && *ports == sk->__sk_common.skc_portpair;
+}
+
+/* socket_events makes sockets have a cookie; one that is older gets it here, by being assigned its own
+ * packet. */
+static __always_inline __u64 socket_cookie(struct __sk_buff *skb, struct bpf_sock *sk, struct sock *kernel_sk)
+{
+	__u64 cookie = kernel_sk->__sk_common.skc_cookie.counter;
+
+	if (!cookie && bpf_sk_assign(skb, sk, 0) == 0)
+		cookie = bpf_get_socket_cookie(skb);
+	return cookie;
+}
+
+/* Payload that was written so far. A write that runs right now may be counted in part. */
+static __always_inline __u64 bytes_written(struct tcp_sock *tcp)
+{
+	return tcp->bytes_sent - tcp->bytes_retrans + (tcp->write_seq - tcp->snd_nxt);
+}
+
+/*
+ * Only for a socket whose end socket_events will see: else the entry would stay for ever. Called before the
+ * socket enters `sockets`, which fails once it is closed: no entry can be made behind socket_events' back.
+ */
+static __always_inline void flow_start(struct tcp_sock *tcp, const struct state *state,
+				       const struct shunt_flow_key *key, __u64 written)
+{
+	struct shunt_flow flow = {};
+
+	if (!(tcp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG))
+		return;
+	flow.key = *key;
+	flow.cgroup_id = state->cgroup_id;
+	flow.promoted_ns = bpf_ktime_get_ns();
+	flow.bytes[SHUNT_OUTCOME_BEFORE_PROMOTION] = written;
+	bpf_map_update_elem(&flows, &state->cookie, &flow, BPF_ANY);
+}
+
+static __always_inline void flow_link(const struct state *state)
+{
+	struct shunt_flow *flow = bpf_map_lookup_elem(&flows, &state->cookie);
+
+	if (!flow)
+		return;
+	flow->peer_cookie = state->peer_cookie;
+	flow->peer_cgroup_id = state->peer_cgroup_id;
+}
+
+/*
+ * Is this a reader that may be promoted? One that waits edge-triggered may not be in a socket hash at all,
+ * not even as a sender: kernels with tcp_bpf_ioctl() answer FIONREAD with 0 for bytes that came by TCP, and a
+ * reader that asks it how much is left (nginx) stops reading and is never told again. PROMOTED: yes.
+ */
+static __always_inline __u32 reader_refusal(struct sock *sk, __u32 reader, struct state *state)
+{
+	if (!is_nonblocking(sk))
+		return SHUNT_COUNTER_REFUSED_BLOCKING;
+	if (reader == SHUNT_READER_GREEDY)
+		return SHUNT_COUNTER_PROMOTED;
+	switch (socket_waiting(sk)) {
+	case WAITING_LEVEL:
+		state->seen_level = 1;
+		return SHUNT_COUNTER_PROMOTED;
+	case WAITING_EDGE:
+		return SHUNT_COUNTER_REFUSED_EDGE;
+	default:
+		return SHUNT_COUNTER_REFUSED_WAITING;
+	}
+}
+
+/* Enters the socket in `sockets`. Returns what to count. */
+static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_sock *sk, struct tcp_sock *tcp,
+					    struct state *state, __u32 reader, struct shunt_flow_key *key)
+{
+	struct sock *kernel_sk = (struct sock *)tcp;
+	__u32 refused = refusal(tcp);
+	__u64 written;
+
+	if (refused)
+		return refused;
+	if (state->vetoed || is_spliced(kernel_sk))
+		return SHUNT_COUNTER_REFUSED_OPTION;
+	refused = reader_refusal(kernel_sk, reader, state);
+	if (refused != SHUNT_COUNTER_PROMOTED)
+		return refused;
+	state->cookie = socket_cookie(skb, sk, kernel_sk);
+	if (!state->cookie)
+		return SHUNT_COUNTER_REFUSED_COOKIE;
+	written = bytes_written(tcp);
+	flow_start(tcp, state, key, written);
+	if (bpf_map_update_elem(&sockets, key, sk, BPF_NOEXIST)) {
+		bpf_map_delete_elem(&flows, &state->cookie);
+		return SHUNT_COUNTER_REFUSED_FULL;
+	}
+	count(SHUNT_COUNTER_BYTES + SHUNT_OUTCOME_BEFORE_PROMOTION, written);
+	return SHUNT_COUNTER_PROMOTED;
+}
+
+/* Refusals that may pass (blocking also means "not accepted yet"), as the reason that the peer's messages
+ * get. */
+static __always_inline enum shunt_outcome passing_refusal(__u32 refused)
+{
+	switch (refused) {
+	case SHUNT_COUNTER_REFUSED_BLOCKING:
+		return SHUNT_OUTCOME_READER_BLOCKING;
+	case SHUNT_COUNTER_REFUSED_EDGE:
+		return SHUNT_OUTCOME_READER_EDGE;
+	case SHUNT_COUNTER_REFUSED_WAITING:
+		return SHUNT_OUTCOME_READER_UNKNOWN;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * Is a - b - c the order of three sequence numbers? Read the ones of a true pair in this order and it always
+ * is, whatever moves meanwhile: the receiver cannot have less than what was acknowledged nor more than what
+ * is sent later.
+ */
+static __always_inline bool is_between(__u32 a, __u32 b, __u32 c)
+{
+	return b - a <= c - a;
+}
+
+#define READ_ONCE(field) (*(volatile typeof(field) *)&(field))
+
+static __always_inline bool is_received(struct tcp_sock *sender, struct tcp_sock *receiver)
+{
+	__u32 acknowledged = READ_ONCE(sender->snd_una);
+	__u32 received = READ_ONCE(receiver->rcv_nxt);
+
+	return is_between(acknowledged, received, READ_ONCE(sender->snd_nxt));
+}
+
+static __always_inline void state_link(struct state *state, const struct state *peer_state,
+				       struct tcp_sock *peer)
+{
+	state->peer = (__u64)peer;
+	state->peer_cgroup_id = peer_state->cgroup_id;
+	state->peer_seen_level = peer_state->seen_level;
+	state->peer_cookie = peer_state->cookie;
+	state->phase = PHASE_LINKED;
+	flow_link(state);
+}
+
+/*
+ * Whoever is promoted second links both. Two that are promoted at the same instant may both do it, with the
+ * same result; LINKED then counts twice.
+ */
+static __always_inline void socket_link(struct state *state, struct tcp_sock *tcp)
+{
+	struct bpf_sock *peer = bpf_map_lookup_elem(&sockets, &state->peer_key);
+	struct state *peer_state;
+	struct tcp_sock *peer_tcp;
+
+	if (!peer)
+		return;
+	peer_state = bpf_sk_storage_get(&states, peer, NULL, 0);
+	peer_tcp = bpf_skc_to_tcp_sock(peer);
+	if (peer_state && peer_tcp && peer_state->phase == PHASE_PROMOTED) {
+		if (is_received(tcp, peer_tcp) && is_received(peer_tcp, tcp)) {
+			state_link(state, peer_state, peer_tcp);
+			state_link(peer_state, state, tcp);
+			count(SHUNT_COUNTER_LINKED, 1);
+		} else {
+			count(SHUNT_COUNTER_REFUSED_SEQUENCE, 1);
+		}
+	}
+	bpf_sk_release(peer);
+}
+
+/* Tells a promoted peer, for people, why its messages are not redirected. */
+static __always_inline void refusal_tell(struct state *state, enum shunt_outcome why)
+{
+	struct bpf_sock *peer = bpf_map_lookup_elem(&sockets, &state->peer_key);
+	struct state *peer_state;
+
+	if (!peer)
+		return;
+	peer_state = bpf_sk_storage_get(&states, peer, NULL, 0);
+	if (peer_state)
+		peer_state->peer_refusal = why;
+	bpf_sk_release(peer);
+}
+
+/*
+ * Who waits in poll(2) is seen only at that instant, so every segment is a chance; all else changes rarely,
+ * if ever.
+ */
+static __always_inline __u32 look_again(__u32 segments, __u32 refused)
+{
+	if (refused == SHUNT_COUNTER_REFUSED_WAITING)
+		return segments + 1;
+	return segments + (segments < LOOK_AGAIN_SEGMENTS_MAX ? segments : LOOK_AGAIN_SEGMENTS_MAX);
+}
+
+/* True: promoted now, or before. */
+static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *sk, struct tcp_sock *tcp,
+				       struct state *state, const struct membership *membership,
+				       struct shunt_flow_key *key)
+{
+	__u32 result = SHUNT_COUNTER_PROMOTED;
+
+	if (state->phase == PHASE_NEW) {
+		enum shunt_outcome why;
+
+		if (is_namespaced(key))
+			key->scope = namespace_cookie((struct sock *)tcp);
+		flow_key_swap(&state->peer_key, key);
+		state->cgroup_id = membership->cgroup_id;
+		/* Set before the socket can be found by its peer, which links only what is promoted. */
+		state->phase = PHASE_PROMOTED;
+		result = socket_promote(skb, sk, tcp, state, membership->reader, key);
+		count(result, 1);
+		if (result != SHUNT_COUNTER_PROMOTED) {
+			why = passing_refusal(result);
+			state->phase = why ? PHASE_NEW : PHASE_REFUSED;
+			if (why)
+				refusal_tell(state, why);
+		}
+	}
+	state->look_again_segments = look_again(tcp->segs_in, result);
+	return result == SHUNT_COUNTER_PROMOTED;
+}
+
+/* A segment came for a socket that is looked up and referenced by the caller. */
+static __always_inline void socket_look(struct __sk_buff *skb, struct bpf_sock *sk, struct packet *packet,
+					const struct shunt_settings *config)
+{
+	struct membership membership;
+	struct tcp_sock *tcp;
+	struct state *state;
+
+	if (sk->state != BPF_TCP_ESTABLISHED)
+		return;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp || tcp->segs_in < config->promote_after_segments)
+		return;
+	state = bpf_sk_storage_get(&states, sk, NULL, 0);
+	if (state && (state->phase >= PHASE_LINKED || tcp->segs_in < state->look_again_segments))
+		return;
+	membership = socket_membership((struct sock *)tcp, config);
+	if (!membership.cgroup_id)
+		return;
+	if (!state)
+		state = bpf_sk_storage_get(&states, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (state && socket_try(skb, sk, tcp, state, &membership, &packet->key))
+		socket_link(state, tcp);
+}
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/* What the programs of the fast path share: maps, the state of a socket, counting. */
+#ifndef SHUNT_FASTPATH_STATE_H
+#define SHUNT_FASTPATH_STATE_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include "abi.h"
+#include "kernel.h"
+
+#define O_NONBLOCK 04000
+
+enum phase {
+	PHASE_NEW,	/* looked at, or only an option noted */
+	PHASE_PROMOTED, /* in `sockets`; the peer is not known */
+	PHASE_LINKED,	/* the peer is proven */
+	PHASE_REFUSED,	/* never to be promoted */
+};
+
+/*
+ * Freed by the kernel with its socket. promote (softirq) and redirect (the sender, under the socket's lock)
+ * may run at once: `queued_bytes` and `peer_seen_level` are redirect's, all else is promote's. A torn view of
+ * peer_* is harmless: a cookie that is not the one found at the address makes the message go by TCP.
+ */
+struct state {
+	struct shunt_flow_key peer_key;
+	__u64 cookie;
+	__u64 cgroup_id; /* the member that the socket belongs to */
+	__u64 peer;	 /* address of the peer's struct sock, proven by peer_cookie at every use */
+	__u64 peer_cookie;
+	__u64 peer_cgroup_id;
+	__u32 phase;  /* enum phase */
+	__u32 vetoed; /* 1: an option was set that a promoted socket would break */
+	__u32 look_again_segments;
+	__u32 seen_level;      /* 1: was waiting level-triggered when it was promoted */
+	__u32 peer_seen_level; /* 1: the peer was last seen waiting level-triggered */
+	__u32 peer_refusal;    /* enum shunt_outcome: why the peer is not promoted; 0: not known */
+	__u32 queued_bytes;    /* redirected since the peer's queue was last seen empty */
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct state) == 120, "state");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct shunt_settings);
+} settings SEC(".maps");
+
+/* Key: cgroup id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct shunt_member);
+} members SEC(".maps");
+
+/* Key: cookie of the sending socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct shunt_flow);
+} flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SHUNT_COUNTER_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, 65536);
+	__type(key, struct shunt_flow_key);
+	__type(value, __u64);
+} sockets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct state);
+} states SEC(".maps");
+
+/*
+ * Sockets that somebody splices from: address of struct sock -> its pair of ports, which tells a reused
+ * address. LRU: a lost entry is made again by the next splice; a stale one costs a connection its speed.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u32);
+} spliced SEC(".maps");
+
+static __always_inline void count(__u32 counter, __u64 amount)
+{
+	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
+
+	if (value)
+		__sync_fetch_and_add(value, amount);
+}
+
+static __always_inline const struct shunt_settings *settings_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&settings, &zero);
+}
+
+/* False also for a socket that is not accepted yet, or closed: it has no file. */
+static __always_inline bool is_nonblocking(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK;
+}
+
+#endif
