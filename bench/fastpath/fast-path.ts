@@ -1,0 +1,72 @@
+/** The fast path on one pair of namespaces, with no instance of shunt around it. */
+import { join } from 'node:path';
+import { cgroupId } from '../../src/bpf/cgroup.ts';
+import type { BpfMap } from '../../src/bpf/map.ts';
+import { BpfObject } from '../../src/bpf/object.ts';
+import { attachTc } from '../../src/bpf/tc.ts';
+import { Counter, maps, Outcome, Reader, type Settings } from '../../src/generated/abi.ts';
+import { type NetnsPair, PAIR_DEVICE } from './netns-pair.ts';
+
+const OBJECT = join(import.meta.dirname, '../../build/bpf/fastpath.bpf.o');
+
+/** What a mesh has when nobody says otherwise. */
+const DEFAULTS = { promoteAfterSegments: 8, maxQueuedBytes: 1024 * 1024 };
+
+/** Attached until disposed of. Sockets that are promoted then stay so until they close. */
+export class FastPath implements Disposable {
+  readonly settings = DEFAULTS;
+  #stack: DisposableStack;
+  readonly #settingsMap: BpfMap<number, Settings>;
+  readonly #counters: BpfMap<number, bigint>;
+
+  private constructor(stack: DisposableStack, settings: BpfMap<number, Settings>, counters: BpfMap<number, bigint>) {
+    this.#stack = stack;
+    this.#settingsMap = settings;
+    this.#counters = counters;
+  }
+
+  /**
+   * On lo and on the veth of both namespaces, for the processes of the pair's cgroup. Needs scripts/build to have run.
+   * @throws E_BPF_OPEN, E_BPF_LOAD, E_BPF_ATTACH; nothing stays attached then.
+   */
+  static attach(pair: NetnsPair): FastPath {
+    using stack = new DisposableStack();
+    const object = stack.use(BpfObject.open(OBJECT, { skip: (program) => program === 'splice_seen' }).load());
+    for (const program of ['socket_events', 'socket_options']) {
+      stack.use(object.program(program).attachCgroup(pair.cgroup));
+    }
+    object.program('redirect').attachToMap(object.map(maps.sockets), 'sk_msg');
+    object.map(maps.members).set(cgroupId(pair.cgroup), { reader: Reader.AUTO });
+    const program = object.program('promote');
+    for (const { netns } of [pair.first, pair.second]) {
+      for (const device of ['lo', PAIR_DEVICE]) {
+        // The filter goes with its namespace.
+        attachTc({ netns, device, direction: 'ingress', priority: 20, handle: 20, program });
+      }
+    }
+    const fastPath = new FastPath(stack, object.map(maps.settings), object.map(maps.counters));
+    fastPath.pause(false);
+    fastPath.#stack = stack.move();
+    return fastPath;
+  }
+
+  /** Paused: all goes by TCP, with the programs attached. */
+  pause(paused: boolean): void {
+    this.#settingsMap.set(0, { ...DEFAULTS, paused: paused ? 1 : 0, outboundPort: 0, workloadCgroupLevel: 0 });
+  }
+
+  /** Bytes that promoted sockets sent since the start, by outcome (`REDIRECTED`, `HANDOVER`, …). */
+  sentBytes(): Record<string, number> {
+    const outcomes = Object.entries(Outcome).filter(([name]) => name !== 'COUNT');
+    return Object.fromEntries(
+      outcomes.map(([name, outcome]) => {
+        const perCpu = this.#counters.getPerCpu(Counter.BYTES + outcome) ?? [];
+        return [name, Number(perCpu.reduce((sum, bytes) => sum + bytes, 0n))];
+      }),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
+}
