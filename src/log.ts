@@ -62,7 +62,8 @@ function readable(_key: string, value: unknown): unknown {
 
 function stringify(value: unknown): string {
   try {
-    return JSON.stringify(value, readable) ?? String(value);
+    // a function or a symbol has no JSON
+    return JSON.stringify(value, readable) ?? JSON.stringify(String(value));
   } catch (error) {
     // a circular value, or a toJSON that throws: say so instead of losing the record or the program
     return JSON.stringify(`(unprintable: ${error instanceof Error ? error.message : String(error)})`);
@@ -77,16 +78,18 @@ function jsonLine(time: Date, level: LogLevel, message: string, fields: LogField
   return `${head}${rest.join('')}}\n`;
 }
 
-/** One line whatever the text holds: a line break in a message must not forge a second record. */
-function oneLine(text: string): string {
+/** A line break must not forge a second record, nor an escape sequence reach the terminal. */
+function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f]/g, (character) => JSON.stringify(character).slice(1, -1));
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
+    const escaped = JSON.stringify(character).slice(1, -1);
+    return escaped === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}` : escaped;
+  });
 }
 
 function textValue(value: unknown): string {
-  if (value instanceof Error) return JSON.stringify(value.message);
-  if (typeof value === 'string' && /^[^\s"=]+$/.test(value)) return oneLine(value);
-  return stringify(value);
+  if (value instanceof Error) return printable(JSON.stringify(value.message));
+  return printable(typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : stringify(value));
 }
 
 function textLine(time: Date, level: LogLevel, message: string, fields: LogFields, colour: boolean): string {
@@ -95,7 +98,7 @@ function textLine(time: Date, level: LogLevel, message: string, fields: LogField
   const rest = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => ` ${key}=${textValue(value)}`);
-  return `${time.toISOString().slice(11, 23)} ${shown} ${oneLine(message)}${rest.join('')}\n`;
+  return `${time.toISOString().slice(11, 23)} ${shown} ${printable(message)}${rest.join('')}\n`;
 }
 
 /** Never throws while writing a record, whatever its fields are. */
