@@ -2,7 +2,7 @@
  * The argument vector that puts a program into a workload. Pure.
  *
  * Each link executes the next in its own place, so the pid stays the same from spawn to program, signals reach the program
- * and its exit status is the child's: nsenter (network namespace) -> unshare (own mounts) -> sh (cgroup, hosts file) ->
+ * and its exit status is the child's: nsenter (network namespace) -> unshare (own mounts) -> sh (cgroup, hosts file, resolv.conf) ->
  * setpriv (user) -> env -> program. Not `ip netns exec`, which mounts another /sys and so hides cgroups and bpffs.
  */
 import type { Account } from './account.ts';
@@ -33,6 +33,7 @@ export interface ChainOptions {
   readonly netnsPath: string;
   readonly cgroup: string;
   readonly hostsFile: string;
+  readonly resolvConfFile: string;
   /** Absent: stays root. */
   readonly account?: Account;
   /** The program's whole environment, without the run hash. */
@@ -50,8 +51,13 @@ export interface Chain {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** 125 as env(1) and docker(1) have it: the link failed, not the program. */
-const ENTER = 'echo 0 > "$1/cgroup.procs" && "$2" --bind "$3" /etc/hosts || exit 125; shift 3; exec "$@"';
+/** Arguments: cgroup, mount, hosts file, resolv.conf, then what to execute. 125 as env(1) has it: the link failed, not the program. */
+const ENTER = [
+  'echo 0 > "$1/cgroup.procs" && "$2" --bind "$3" /etc/hosts || exit 125',
+  '[ ! -e /etc/resolv.conf ] || "$2" --bind "$4" /etc/resolv.conf || exit 125',
+  'shift 4',
+  'exec "$@"',
+].join('\n');
 
 export function chainOf(tools: ChainTools, options: ChainOptions): Chain {
   const { account, env } = options;
@@ -74,6 +80,7 @@ export function chainOf(tools: ChainTools, options: ChainOptions): Chain {
       options.cgroup,
       tools.mount,
       options.hostsFile,
+      options.resolvConfFile,
       ...(account === undefined ? [] : dropTo(tools, account)),
       tools.env,
       ...assignments,

@@ -4,7 +4,7 @@ import { ShuntError } from '../errors.ts';
 import { type Instance, netnsName, netnsPath, type ResourceKey, workloadCgroup } from '../instance.ts';
 import { type Account, findAccount } from './account.ts';
 import { type Chain, type ChainTools, chainOf, WORKLOAD_VARIABLE } from './chain.ts';
-import { hostsFile } from './hosts.ts';
+import { hostsFile, resolvConfFile } from './hosts.ts';
 import { netnsPresence } from './netns-state.ts';
 import { DEFAULT_PATH, findProgram } from './program.ts';
 
@@ -49,7 +49,8 @@ async function prepare(instance: Instance, workload: ResourceKey, options: Enter
   const cgroup = workloadCgroup(instance, workload);
   const hosts = hostsFile(instance, workload.split('/')[0] as string);
   if (netnsPresence(namespace) !== 'present') throw new ShuntError('E_WORKLOAD', `no network namespace ${namespace}`);
-  for (const path of [cgroup, hosts]) {
+  const resolvConf = resolvConfFile(instance);
+  for (const path of [cgroup, hosts, resolvConf]) {
     if (!existsSync(path)) throw new ShuntError('E_WORKLOAD', `${path} does not exist`);
   }
   const [name, ...args] = options.command;
@@ -68,6 +69,7 @@ async function prepare(instance: Instance, workload: ResourceKey, options: Enter
     netnsPath: namespace,
     cgroup,
     hostsFile: hosts,
+    resolvConfFile: resolvConf,
     ...(account === undefined || account.uid === 0 ? {} : { account }),
     env,
     runHash: options.hash ?? '-',
