@@ -1,19 +1,23 @@
 /**
  * A throw-away instance on the real kernel: its cgroups, and two workloads `t/a` and `t/b` whose namespaces are joined
- * by a veth. Processes are Python: Node has no getsockopt.
+ * by a veth. Most programs are Python: Node has no getsockopt.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { BpfLink } from '../../../src/bpf/link.ts';
 import type { Workload } from '../../../src/config/model.ts';
 import type { Topology } from '../../../src/config/topology.ts';
+import { namesIn, pinsIn } from '../../../src/dataplane/layout.ts';
 import { removeDataplane } from '../../../src/dataplane/remove.ts';
 import { type Instance, instance, netnsName, netnsPath, workloadCgroup } from '../../../src/instance.ts';
 
 export type Side = 'a' | 'b';
 
 export const IPS = { a: '10.99.0.1', b: '10.99.0.2', web: '10.98.0.1', db: '10.98.0.2' } as const;
+/** The mesh has none; here to see that they do not open a way around it. */
+export const IPV6 = { a: 'fd99::1', b: 'fd99::2' } as const;
 /** web:80 (HTTP) and db:5432 (TCP) are Services in front of these ports of workload b. */
 export const PORTS = { web: 80, webTarget: 8080, db: 5432, dbTarget: 5433, proxy: 15001 } as const;
 
@@ -35,6 +39,7 @@ export class Sandbox implements AsyncDisposable {
     ip('-n', this.#netns('a'), 'link', 'add', 'eth0', 'type', 'veth', ...peer);
     for (const side of ['a', 'b'] as const) {
       ip('-n', this.#netns(side), 'addr', 'add', `${IPS[side]}/24`, 'dev', 'eth0');
+      ip('-n', this.#netns(side), 'addr', 'add', `${IPV6[side]}/64`, 'dev', 'eth0', 'nodad');
       ip('-n', this.#netns(side), 'link', 'set', 'eth0', 'up');
     }
   }
@@ -54,14 +59,38 @@ export class Sandbox implements AsyncDisposable {
     return JSON.parse(lines.at(-1) ?? '') as T;
   }
 
-  /** Starts a script and waits for its first line; the result reads the JSON lines that follow. */
-  async start(side: Side, cgroup: string, script: string, ...args: readonly string[]): Promise<JsonLines> {
+  /** Starts a script; killed when the sandbox goes. */
+  spawn(side: Side, cgroup: string, script: string, ...args: readonly string[]): JsonLines {
     const [file, ...rest] = this.#command(side, cgroup, script, args);
     const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#children.push(child);
-    const lines = new JsonLines(child);
-    await lines.next();
-    return lines;
+    return new JsonLines(child);
+  }
+
+  /** Starts a server and waits for its first line, which says that it listens. */
+  async start(side: Side, cgroup: string, script: string, ...args: readonly string[]): Promise<JsonLines> {
+    const server = this.spawn(side, cgroup, script, ...args);
+    await server.next();
+    return server;
+  }
+
+  /** Names of the programs that are attached to the instance's cgroups, one for each attachment. */
+  attached(): string[] {
+    const { cgroup, workloadsCgroup, proxiesCgroup } = this.instance;
+    return [cgroup, workloadsCgroup, proxiesCgroup].flatMap((path) => {
+      const text = execFileSync('bpftool', ['-j', 'cgroup', 'show', path], { encoding: 'utf8' }).trim();
+      return (JSON.parse(text || '[]') as { name: string }[]).map(({ name }) => name);
+    });
+  }
+
+  /** Pinned links by name. */
+  links(): Record<string, { id: string; tag: string }> {
+    const entries = namesIn(pinsIn(this.instance.pinDir).links).map((name) => {
+      using link = BpfLink.open(join(pinsIn(this.instance.pinDir).links, name));
+      const id = /^link_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${link.fd}`, 'utf8'))?.[1] ?? '';
+      return [name, { id, tag: link.programTag() }] as const;
+    });
+    return Object.fromEntries(entries);
   }
 
   /** Lines of `tc filter show` on a device. */
@@ -86,18 +115,21 @@ export class Sandbox implements AsyncDisposable {
   /** The shell enters the cgroup before the script, and its sockets, exist. */
   #command(side: Side, cgroup: string, script: string, args: readonly string[]): [string, ...string[]] {
     const path = join(import.meta.dirname, 'programs', script);
-    const enter = 'echo $$ > "$0"/cgroup.procs && exec python3 "$@"';
-    return ['nsenter', `--net=${this.netnsPath(side)}`, 'sh', '-c', enter, cgroup, path, ...args];
+    const enter = 'echo $$ > "$0"/cgroup.procs && exec "$@"';
+    const interpreter = script.endsWith('.py') ? 'python3' : process.execPath;
+    return ['nsenter', `--net=${this.netnsPath(side)}`, 'sh', '-c', enter, cgroup, interpreter, path, ...args];
   }
 }
 
 /** What a child prints, a JSON value a line. */
 export class JsonLines {
+  readonly #child: ChildProcess;
   readonly #lines: string[] = [];
   #wake: () => void = () => {};
   #ended = false;
 
   constructor(child: ChildProcess) {
+    this.#child = child;
     let rest = '';
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       const parts = (rest + text).split('\n');
@@ -109,6 +141,21 @@ export class JsonLines {
       this.#ended = true;
       this.#wake();
     });
+  }
+
+  /** Sends a signal to the program itself: the shell and nsenter have become it. */
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits for the end. */
+  async ended(): Promise<NodeJS.Signals | number | null> {
+    while (!this.#ended) {
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    }
+    return this.#child.signalCode ?? this.#child.exitCode;
   }
 
   async next<T>(): Promise<T> {
