@@ -131,7 +131,7 @@ enum shunt_counter {
 	SHUNT_COUNTER_REFUSED_FULL = 40,
 	SHUNT_COUNTER_REFUSED_COOKIE = 41,
 	SHUNT_COUNTER_REFUSED_EDGE = 42,    /* waits edge-triggered and is not known to be greedy */
-	SHUNT_COUNTER_REFUSED_WAITING = 43, /* not seen waiting for input, or in an unknown way */
+	SHUNT_COUNTER_REFUSED_WAITING = 43, /* not accepted yet, not seen waiting for input, or in an unknown way */
 	/* capture */
 	SHUNT_COUNTER_CONNECT_CAPTURED = 48,
 	SHUNT_COUNTER_CONNECT_PASSED = 49,

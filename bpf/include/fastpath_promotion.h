@@ -11,6 +11,10 @@
 /* A socket that cannot be promoted yet is looked at after twice as many segments, at most this many later. */
 #define LOOK_AGAIN_SEGMENTS_MAX 4096
 
+#define EOPNOTSUPP 95 /* of a socket that is no longer established */
+
+#define READ_ONCE(field) (*(volatile typeof(field) *)&(field))
+
 /* A cookie where the kernel has one, which is unique; else the inode number, which is unique among the
  * living. */
 static __always_inline __u64 namespace_cookie(struct sock *sk)
@@ -103,6 +107,8 @@ static __always_inline void flow_link(const struct state *state)
  */
 static __always_inline __u32 reader_refusal(struct sock *sk, __u32 reader, struct state *state)
 {
+	if (!sk->sk_socket) /* not accepted yet */
+		return SHUNT_COUNTER_REFUSED_WAITING;
 	if (!is_nonblocking(sk))
 		return SHUNT_COUNTER_REFUSED_BLOCKING;
 	if (reader == SHUNT_READER_GREEDY)
@@ -118,13 +124,14 @@ static __always_inline __u32 reader_refusal(struct sock *sk, __u32 reader, struc
 	}
 }
 
-/* Enters the socket in `sockets`. Returns what to count. */
+/* Enters the socket in `sockets`. Returns what to count; 0: nothing, it was just being closed. */
 static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_sock *sk, struct tcp_sock *tcp,
 					    struct state *state, __u32 reader, struct shunt_flow_key *key)
 {
 	struct sock *kernel_sk = (struct sock *)tcp;
 	__u32 refused = refusal(tcp);
 	__u64 written;
+	long error;
 
 	if (refused)
 		return refused;
@@ -138,9 +145,10 @@ static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_so
 		return SHUNT_COUNTER_REFUSED_COOKIE;
 	written = bytes_written(tcp);
 	flow_start(tcp, state, key, written);
-	if (bpf_map_update_elem(&sockets, key, sk, BPF_NOEXIST)) {
+	error = bpf_map_update_elem(&sockets, key, sk, BPF_NOEXIST);
+	if (error) {
 		bpf_map_delete_elem(&flows, &state->cookie);
-		return SHUNT_COUNTER_REFUSED_FULL;
+		return error == -EOPNOTSUPP ? 0 : SHUNT_COUNTER_REFUSED_FULL;
 	}
 	count(SHUNT_COUNTER_BYTES + SHUNT_OUTCOME_BEFORE_PROMOTION, written);
 	return SHUNT_COUNTER_PROMOTED;
@@ -163,23 +171,17 @@ static __always_inline enum shunt_outcome passing_refusal(__u32 refused)
 }
 
 /*
- * Is a - b - c the order of three sequence numbers? Read the ones of a true pair in this order and it always
- * is, whatever moves meanwhile: the receiver cannot have less than what was acknowledged nor more than what
- * is sent later.
+ * Has the receiver got what the sender had acknowledged, and no more than the sender wrote? Read in this
+ * order it is always true of the two ends of one connection, whatever moves meanwhile. Not snd_nxt: that is
+ * advanced only after the segment was handed to the device, and on this machine it may have arrived by then.
  */
-static __always_inline bool is_between(__u32 a, __u32 b, __u32 c)
-{
-	return b - a <= c - a;
-}
-
-#define READ_ONCE(field) (*(volatile typeof(field) *)&(field))
-
 static __always_inline bool is_received(struct tcp_sock *sender, struct tcp_sock *receiver)
 {
 	__u32 acknowledged = READ_ONCE(sender->snd_una);
 	__u32 received = READ_ONCE(receiver->rcv_nxt);
+	__u32 written = READ_ONCE(sender->write_seq);
 
-	return is_between(acknowledged, received, READ_ONCE(sender->snd_nxt));
+	return received - acknowledged <= written - acknowledged;
 }
 
 static __always_inline void state_link(struct state *state, const struct state *peer_state,
@@ -261,7 +263,8 @@ static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *s
 		/* Set before the socket can be found by its peer, which links only what is promoted. */
 		state->phase = PHASE_PROMOTED;
 		result = socket_promote(skb, sk, tcp, state, membership->reader, key);
-		count(result, 1);
+		if (result)
+			count(result, 1);
 		if (result != SHUNT_COUNTER_PROMOTED) {
 			why = passing_refusal(result);
 			state->phase = why ? PHASE_NEW : PHASE_REFUSED;

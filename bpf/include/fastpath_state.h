@@ -114,7 +114,7 @@ static __always_inline const struct shunt_settings *settings_get(void)
 	return bpf_map_lookup_elem(&settings, &zero);
 }
 
-/* False also for a socket that is not accepted yet, or closed: it has no file. */
+/* False also for a socket that is closed: it has no file. */
 static __always_inline bool is_nonblocking(struct sock *sk)
 {
 	return BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK;
