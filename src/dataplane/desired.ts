@@ -11,14 +11,11 @@ import {
   type VerdictKey,
 } from '../generated/abi.ts';
 import type { ResourceKey } from '../instance.ts';
+import type { L4Allow } from '../policy/l4.ts';
 import { ipToBe, swapPort } from './address.ts';
 
 /** A TCP connection that policy allows; what is not listed is refused. */
-export interface L4Verdict {
-  readonly source: ResourceKey;
-  /** A Service's address and port, or a workload's own address and targetPort. */
-  readonly destination: { readonly ip: string; readonly port: number };
-}
+export type L4Verdict = L4Allow;
 
 /** How readers in a cgroup are treated: a name of `enum shunt_reader` (bpf/include/abi.h). */
 export type ReaderClass = keyof typeof Reader;
