@@ -1,6 +1,6 @@
 /** What one resource alone cannot show: two of one name, names that lead nowhere, addresses and ports in conflict. Pure. */
 import { contains, parseCidr, parseIpv4 } from './ipv4.ts';
-import type { Model, ServicePort } from './model.ts';
+import type { Model, Service, ServicePort } from './model.ts';
 import type { Path, Problem } from './problems.ts';
 import { endpointsOf, selects } from './topology.ts';
 import { problemAt } from './validate.ts';
@@ -23,8 +23,9 @@ export function checkReferences(model: Model, origins: Origins, complete: boolea
     checkServiceSelectors(model, reject);
     checkPolicySelectors(model, reject);
   }
-  checkAddresses(model, reject);
-  checkProtocols(model, reject);
+  const written = inOrderOf(origins, model.services);
+  checkAddresses(model, written, reject);
+  checkProtocols(model, written, reject);
   return problems;
 }
 
@@ -44,6 +45,13 @@ function located(document: YamlDocument, steps: Steps): Path {
     at = at?.[name] as Record<string | number, unknown> | undefined;
   }
   return path;
+}
+
+/** As they were written: of two that are in conflict, the later one has the mistake. */
+function inOrderOf(origins: Origins, services: readonly Service[]): Service[] {
+  const order = new Map([...origins.keys()].map((name, index) => [name, index]));
+  const at = ({ key }: Service): number => order.get(`Service ${key}`) ?? 0;
+  return [...services].sort((a, b) => at(a) - at(b));
 }
 
 function checkServiceSelectors(model: Model, reject: RejectIn): void {
@@ -75,11 +83,11 @@ function checkPolicySelectors(model: Model, reject: RejectIn): void {
   }
 }
 
-function checkAddresses(model: Model, reject: RejectIn): void {
+function checkAddresses(model: Model, written: readonly Service[], reject: RejectIn): void {
   const taken = new Map<string, string>();
   const workloads = parseCidr(model.mesh.network.workloadCidr ?? '');
   const services = parseCidr(model.mesh.network.serviceCidr ?? '');
-  for (const { key, clusterIp } of model.services) {
+  for (const { key, clusterIp } of written) {
     const address = parseIpv4(clusterIp ?? '');
     if (clusterIp === undefined || address === undefined) continue;
     const refuse = (what: string, expected: string) => reject(`Service ${key}`, ['spec', 'clusterIP'], what, expected);
@@ -95,9 +103,9 @@ function checkAddresses(model: Model, reject: RejectIn): void {
 }
 
 /** A workload's port is reached under its own address too, so that all Services must agree on what is spoken there. */
-function checkProtocols(model: Model, reject: RejectIn): void {
+function checkProtocols(model: Model, written: readonly Service[], reject: RejectIn): void {
   const spoken = new Map<string, { protocol: ServicePort['protocol']; service: string }>();
-  for (const service of model.services) {
+  for (const service of written) {
     for (const port of service.ports) {
       for (const { workload } of endpointsOf(model, service, port)) {
         const target = `${workload.key}:${port.targetPort}`;

@@ -96,12 +96,13 @@ function unknownField(document: YamlDocument, path: Path, schema: Annotated): Pr
     };
   }
   const reason = Object.hasOwn(schema.refused ?? {}, name) ? `: ${schema.refused?.[name]}` : '';
-  const known = Object.keys(schema.properties ?? {}).join(', ');
+  const known = Object.keys(schema.properties ?? {});
+  const expected = known.length === 1 ? String(known[0]) : `one of ${known.join(', ')}`;
   return {
     file: document.file,
     ...at,
     what: `unknown field ${formatPath(path)}${reason}`,
-    expected: `one of ${known}`,
+    expected,
   };
 }
 

@@ -40,7 +40,8 @@ export function parseYaml(file: string, text: string): { documents: YamlDocument
     for (const document of compose(text, lines)) {
       const fault = document.errors[0] ?? document.warnings[0];
       if (fault !== undefined) {
-        problem(fault.pos[0], `YAML: ${cut(fault.message)}`, 'valid YAML 1.2');
+        const what = fault.code === 'NON_STRING_KEY' ? 'a key is no text' : cut(fault.message);
+        problem(fault.pos[0], `YAML: ${what}`, 'valid YAML 1.2');
         break;
       }
       if (document.directives?.yaml.explicit === true && document.directives.yaml.version !== '1.2') {

@@ -7,8 +7,8 @@ import { sortedByName } from './workload.ts';
 
 const UNSUPPORTED = 'Istio has it; not supported by shunt';
 
-const Values = (description: string) =>
-  Type.Array(Type.String({ minLength: 1, expected: 'text that is not empty (numbers need quotes)' }), {
+const Values = (description: string, each = 'text that is not empty') =>
+  Type.Array(Type.String({ minLength: 1, expected: each }), {
     minItems: 1,
     maxItems: 1000,
     description,
@@ -41,7 +41,7 @@ const Operation = fields(
           'none; `{**}` is the last of them.',
       ),
     ),
-    ports: Type.Optional(Values('Ports of the workload (`targetPort`), as text.')),
+    ports: Type.Optional(Values('Ports of the workload (`targetPort`), as text.', 'a port as text, such as "8080"')),
   },
   {
     minProperties: 1,
