@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest';
+import { ask, load, newHost } from '../support/authz.ts';
+import { cases, configuration } from './cases.ts';
+
+const host = newHost();
+const plugin = load(configuration(), host);
+
+describe('every case of cases.yaml in the Node host', () => {
+  test.each(cases)('$group: $source $method $path', ({ source, cluster, method, path, allowed, by, details }) => {
+    const counter = by === undefined || by.startsWith('unknown') || by === 'none' ? undefined : counterOf(by, allowed);
+    const before = counter === undefined ? 0n : host.metrics.value(counter);
+    const verdict = ask(plugin, { source, cluster, method, path });
+    expect(verdict.allowed).toBe(allowed);
+    expect(verdict.reply?.details ?? '').toBe(details);
+    if (counter !== undefined) expect(host.metrics.value(counter)).toBe((before ?? 0n) + 1n);
+  });
+});
+
+function counterOf(policy: string, allowed: boolean): string {
+  return `shunt_authz.policy.${policy}.${allowed ? 'allowed' : 'denied'}`;
+}
+
+describe('a denial', () => {
+  test('is 403 with Istio’s body, and gRPC status 7', () => {
+    const denied = cases.find(({ allowed }) => !allowed);
+    expect(ask(plugin, denied ?? {}).reply).toMatchObject({
+      status: 403,
+      body: 'RBAC: access denied',
+      grpcStatus: 7,
+      headers: [],
+    });
+  });
+
+  test('and a permission are counted in all', () => {
+    const fresh = newHost();
+    const own = load(configuration(), fresh);
+    for (const request of cases) ask(own, request);
+    expect(fresh.metrics.value('shunt_authz.allowed')).toBe(BigInt(cases.filter(({ allowed }) => allowed).length));
+    expect(fresh.metrics.value('shunt_authz.denied')).toBe(BigInt(cases.filter(({ allowed }) => !allowed).length));
+  });
+});
+
+describe('what the proxy does not tell is denied', () => {
+  const open = load({
+    sources: { a: { principal: 'p', namespace: 'n' } },
+    destinations: { c: { port: 1, policies: [] } },
+    policies: [],
+  });
+
+  test.each([
+    ['no source', { cluster: 'c' }, 'unknown-source'],
+    ['an empty source', { source: '', cluster: 'c' }, 'unknown-source'],
+    ['an unknown source', { source: 'b', cluster: 'c' }, 'unknown-source'],
+    ['no cluster (redirect, direct response)', { source: 'a' }, 'unknown-destination'],
+    ['an empty cluster', { source: 'a', cluster: '' }, 'unknown-destination'],
+    ['an unknown cluster', { source: 'a', cluster: 'd' }, 'unknown-destination'],
+    ['a source that only begins like a known one', { source: 'ab', cluster: 'c' }, 'unknown-source'],
+    ['a source with a NUL behind it', { source: 'a\0', cluster: 'c' }, 'unknown-source'],
+  ])('%s', (_, request, reason) => {
+    const verdict = ask(open, { ...request, method: 'GET', path: '/' });
+    expect(verdict.allowed).toBe(false);
+    expect(verdict.reply?.details).toBe(`shunt_denied[${reason}]`);
+  });
+
+  test('headers never give an identity', () => {
+    const headers: [string, string][] = [
+      ['x-shunt-source', 'a'],
+      ['xds.listener_metadata.filter_metadata.shunt.source', 'a'],
+      ['x-forwarded-client-cert', 'URI=spiffe://p'],
+    ];
+    expect(ask(open, { cluster: 'c', method: 'GET', path: '/', headers }).allowed).toBe(false);
+  });
+});
+
+describe('odd requests do not trap', () => {
+  const guarded = load({
+    sources: { a: { principal: 'p', namespace: 'n' } },
+    destinations: { c: { port: 1, policies: [0, 1] } },
+    policies: [
+      { name: 'd', action: 'DENY', rules: [{ to: [{ paths: ['/x*', '*y', '/{*}/z', '*'], methods: ['POST'] }] }] },
+      { name: 'a', action: 'ALLOW', rules: [{ to: [{ methods: ['GET', 'CONNECT'] }] }] },
+    ],
+  });
+  const request = { source: 'a', cluster: 'c' };
+
+  test('CONNECT without a path matches no rule with paths', () => {
+    expect(ask(guarded, { ...request, method: 'CONNECT' }).allowed).toBe(true);
+    expect(ask(guarded, { ...request, method: 'POST' }).reply?.details).toBe('shunt_denied[none]');
+  });
+
+  test('no method at all', () => {
+    expect(ask(guarded, { ...request, path: '/' }).reply?.details).toBe('shunt_denied[none]');
+  });
+
+  test.each([
+    ['', 'shunt_denied[none]'],
+    ['?', 'shunt_denied[none]'],
+    ['#x', 'shunt_denied[none]'],
+    ['*', 'shunt_denied[d]'],
+    ['x'.repeat(60_000), 'shunt_denied[d]'],
+    [`/${'a/'.repeat(500_000)}z`, 'shunt_denied[d]'],
+    ['\0', 'shunt_denied[d]'],
+    ['\xff'.repeat(300), 'shunt_denied[d]'],
+  ])('a path like %.10s', (path, details) => {
+    expect(ask(guarded, { ...request, method: 'POST', path }).reply?.details).toBe(details);
+  });
+
+  test('every byte in a path', () => {
+    for (let byte = 0; byte < 256; byte++) {
+      const path = `/${String.fromCharCode(byte)}${String.fromCharCode(255 - byte)}`;
+      expect(ask(guarded, { ...request, method: 'GET', path }).allowed).toBe(true);
+    }
+    expect(guarded.vm().failure).toBeUndefined();
+  });
+});
