@@ -1,0 +1,77 @@
+/** The WASM filters that this build ships, and the Envoy configuration that loads each. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import { ShuntError } from '../errors.ts';
+
+export interface BuiltInFilter {
+  readonly name: string;
+  readonly summary: string;
+  /** Absolute path of the compiled module. */
+  readonly wasm: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+const BUILD_DIR = resolve(import.meta.dirname, '../../build/filters');
+
+/** Name -> one line, and the smallest configuration that loads (and, for authz, lets nothing through). */
+const FILTERS: Readonly<Record<string, { readonly summary: string; readonly example: unknown }>> = {
+  authz: {
+    summary: "Istio's AuthorizationPolicy: ALLOW and DENY by identity, method, path, port",
+    example: { sources: {}, destinations: {}, policies: [] },
+  },
+};
+
+/** Absolute path of a built filter. @throws E_NEEDS when it was not built. */
+export function filterModule(name: string): string {
+  const wasm = join(BUILD_DIR, `${name}.wasm`);
+  if (!existsSync(wasm)) throw new ShuntError('E_NEEDS', `${wasm} is missing; build it: scripts/build`);
+  return wasm;
+}
+
+export function builtInFilters(): BuiltInFilter[] {
+  return Object.entries(FILTERS).map(([name, { summary }]) => {
+    const wasm = filterModule(name);
+    const module = readFileSync(wasm);
+    return { name, summary, wasm, sizeBytes: module.length, sha256: createHash('sha256').update(module).digest('hex') };
+  });
+}
+
+/** An entry for `http_filters` of an existing Envoy. @throws E_USAGE for a name that is not in the list. */
+export function filterSnippet(name: string, format: 'yaml' | 'json'): string {
+  const filter = FILTERS[name];
+  if (filter === undefined) {
+    throw new ShuntError(
+      'E_USAGE',
+      `filter ${JSON.stringify(name)}: expected one of ${Object.keys(FILTERS).join(', ')}`,
+    );
+  }
+  const entry = {
+    name: `shunt.${name}`,
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm',
+      config: wasmPlugin(name, JSON.stringify(filter.example)),
+    },
+  };
+  return format === 'json' ? JSON.stringify(entry, undefined, 2) : stringify([entry], { lineWidth: 0 }).trimEnd();
+}
+
+/**
+ * Envoy's PluginConfig. FAIL_RELOAD: a trap answers that request with 503 and a fresh VM serves the next, so that a filter
+ * is never skipped and never stays dead.
+ */
+export function wasmPlugin(name: string, configuration: string): object {
+  return {
+    name: `shunt.${name}`,
+    root_id: name,
+    failure_policy: 'FAIL_RELOAD',
+    configuration: { '@type': 'type.googleapis.com/google.protobuf.StringValue', value: configuration },
+    vm_config: {
+      vm_id: `shunt.${name}`,
+      runtime: 'envoy.wasm.runtime.v8',
+      code: { local: { filename: filterModule(name) } },
+    },
+  };
+}
