@@ -123,9 +123,6 @@ function bindLibc() {
   return {
     close: bind<(fd: number) => number>('int close(int fd)'),
     fcntl: bind<(fd: number, command: number, argument: number) => number>('int fcntl(int fd, int cmd, long arg)'),
-    ioctl: bind<(fd: number, request: number, argument: number) => number>(
-      'int ioctl(int fd, unsigned long request, long arg)',
-    ),
     flock: bind<(fd: number, operation: number) => number>('int flock(int fd, int op)'),
     setns: bind<(fd: number, type: number) => number>('int setns(int fd, int type)'),
     ifNameToIndex: bind<(name: string) => number>('unsigned int if_nametoindex(const char *name)'),

@@ -1,8 +1,8 @@
 /** Loaded programs and the ways to attach them. */
 import { closeSync, constants, openSync } from 'node:fs';
 import { ShuntError } from '../errors.ts';
-import { check, closed, failure } from './errors.ts';
-import { errno, libbpf, libc } from './ffi.ts';
+import { check, closed } from './errors.ts';
+import { libbpf, libc } from './ffi.ts';
 import { programInfo } from './info.ts';
 import { BpfLink } from './link.ts';
 import type { BpfMap } from './map.ts';
@@ -13,7 +13,6 @@ import { openTracepoint } from './tracepoint.ts';
 /** enum bpf_attach_type; these never change. */
 const BPF_SK_MSG_VERDICT = 7;
 const BPF_PERF_EVENT = 41;
-const PERF_EVENT_IOC_ENABLE = 0x2400;
 
 /** How a program can be attached to a map of sockets. */
 export type MapAttachType = 'sk_msg';
@@ -96,15 +95,9 @@ export class BpfProgram implements Disposable {
         'bpf_link_create',
         libbpf().linkCreate(this.fd, event, BPF_PERF_EVENT, null),
       );
-      const link = new BpfLink(fd, `${this.name} on ${category}/${name}`);
-      if (libc().ioctl(event, PERF_EVENT_IOC_ENABLE, 0) < 0) {
-        const error = errno();
-        link[Symbol.dispose]();
-        throw failure('E_BPF_ATTACH', what, 'ioctl', error);
-      }
-      return link;
+      return new BpfLink(fd, `${this.name} on ${category}/${name}`);
     } finally {
-      // The link holds the event: closing ours, where libbpf's own link would disable it, leaves a pinned link running.
+      // The link holds the event; a pinned link goes on without us.
       libc().close(event);
     }
   }

@@ -29,6 +29,12 @@ const RELEASE_EVERY = 256;
  */
 const COALESCE_MS = 5;
 
+/**
+ * waiting: the kernel wakes us at the next record. draining: records came; we look again after COALESCE_MS. closed:
+ * disposed.
+ */
+export type RingState = 'waiting' | 'draining' | 'closed';
+
 /** Decode `length` bytes at `offset` of `view` at once: the memory is reused when this returns, and unmapped at dispose. */
 export type OnRecord = (view: DataView, offset: number, length: number) => void;
 
@@ -55,7 +61,7 @@ export class RingReader implements Disposable {
   #unreferenced = false;
   /** False: the last drain stopped at a record that is still being written. */
   #caughtUp = true;
-  #open = true;
+  #state: RingState = 'waiting';
 
   /** @param size Bytes of the ring, as its definition's `maxEntries`. @throws E_BPF_MAP. */
   constructor(map: BpfMap<undefined, undefined>, size: number, onRecord: OnRecord) {
@@ -88,7 +94,7 @@ export class RingReader implements Disposable {
 
   /** Delivers what is there now, without waiting for a wake-up. Returns how many records. */
   drain(): number {
-    if (!this.#open) throw closed('E_BPF_MAP', 'ring buffer');
+    if (this.#state === 'closed') throw closed('E_BPF_MAP', 'ring buffer');
     let position = Number(Atomics.load(this.#consumed, 0));
     let delivered = 0;
     let unreleased = 0;
@@ -107,7 +113,7 @@ export class RingReader implements Disposable {
           this.#deliver(offset + HEADER_BYTES, length);
           delivered++;
           // onRecord may have disposed us; the memory is gone then.
-          if (!this.#open) return delivered;
+          if (this.#isClosed()) return delivered;
         }
         position += (length + HEADER_BYTES + 7) & ~7;
         unreleased++;
@@ -125,6 +131,10 @@ export class RingReader implements Disposable {
     return delivered;
   }
 
+  get state(): RingState {
+    return this.#state;
+  }
+
   /** Lets the process end while this reader waits. */
   unref(): this {
     this.#unreferenced = true;
@@ -135,8 +145,8 @@ export class RingReader implements Disposable {
 
   /** Records that were not read stay for the next reader. Safe to call twice, also from `onRecord`. */
   [Symbol.dispose](): void {
-    if (!this.#open) return;
-    this.#open = false;
+    if (this.#isClosed()) return;
+    this.#state = 'closed';
     clearTimeout(this.#timer);
     this.#poll.close();
     // Detached first: a view that somebody kept throws from now on; it would crash on unmapped memory.
@@ -173,8 +183,13 @@ export class RingReader implements Disposable {
     }
   }
 
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
   readonly #wake = (): void => {
     this.#poll.stop();
+    this.#state = 'draining';
     this.#drainThenWait();
   };
 
@@ -182,9 +197,10 @@ export class RingReader implements Disposable {
   readonly #drainThenWait = (): void => {
     this.#timer = undefined;
     const delivered = this.drain();
-    if (!this.#open) return;
+    if (this.#isClosed()) return;
     // A record being written counts as readable: polling for it would spin.
     if (delivered === 0 && this.#caughtUp) {
+      this.#state = 'waiting';
       this.#poll.start(this.#wake);
       if (this.#unreferenced) this.#poll.unref();
       return;

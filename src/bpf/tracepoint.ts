@@ -30,7 +30,7 @@ function tracepointId(category: string, name: string, what: string): bigint {
   throw new ShuntError('E_NEEDS', `${what}: no tracefs; mount it: mount -t tracefs tracefs ${TRACEFS[0]}`);
 }
 
-/** A disabled perf event of a tracepoint, on all tasks. The caller closes it. @throws E_NEEDS, E_BPF_ATTACH. */
+/** A perf event of a tracepoint, on all tasks. The caller closes it. @throws E_NEEDS, E_BPF_ATTACH. */
 export function openTracepoint(category: string, name: string, what: string): number {
   const id = tracepointId(category, name, what);
   const number = PERF_EVENT_OPEN[process.arch];

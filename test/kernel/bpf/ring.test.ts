@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { BpfObject } from '../../../src/bpf/object.ts';
 import { openDescriptors } from '../../../src/bpf/registry.ts';
@@ -64,8 +65,8 @@ describe('a ring reader', () => {
     const first = sequence();
     const got: number[] = [];
     using reader = new RingReader(ring, RING_BYTES, collect(got)).unref();
-    expect(reader).toBeDefined();
     for (let i = 0; i < 5; i++) {
+      await vi.waitFor(() => expect(reader.state).toBe('waiting'), { timeout: 5000, interval: 2 });
       connectFrom(cgroup.path, 3);
       await vi.waitFor(() => expect(got).toEqual(expected(first)), { timeout: 5000, interval: 2 });
     }
@@ -123,6 +124,7 @@ describe('a ring reader', () => {
 
   test('can be disposed by its handler, twice, and gives its memory and descriptor back', () => {
     connectFrom(cgroup.path, 2);
+    const before = readdirSync('/proc/self/fd').length;
     let records = 0;
     const reader: RingReader = new RingReader(ring, RING_BYTES, () => {
       records++;
@@ -132,7 +134,10 @@ describe('a ring reader', () => {
     reader.drain();
     expect(records).toBe(1);
     expect(() => reader.drain()).toThrow('ring buffer was used after it was closed');
+    expect(reader.state).toBe('closed');
     expect(openDescriptors().filter((line) => line.startsWith('ring'))).toEqual([]);
+    expect(readdirSync('/proc/self/fd').length).toBe(before);
+    expect(readFileSync('/proc/self/maps', 'utf8')).not.toContain('bpf-map');
   });
 
   test('makes a view that somebody kept throw after dispose instead of crashing', () => {
