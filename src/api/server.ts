@@ -1,0 +1,96 @@
+/**
+ * The supervisor's API: HTTP with JSON over a unix socket that only root can open. Every request is answered; an error is
+ * an {@link ApiError} with the code of the table in src/errors.ts.
+ */
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { ShuntError } from '../errors.ts';
+import type { Supervisor } from '../supervisor/supervisor.ts';
+import type { AdHocRequest, ApiError, ApplyRequest } from './types.ts';
+
+/** Largest request body: 32 MiB, twice what the configuration reader takes. More is refused with 413. */
+const MAX_BODY_BYTES = 32 * 1024 * 1024;
+
+type Handler = (supervisor: Supervisor, body: unknown, path: string) => unknown | Promise<unknown>;
+
+const ROUTES: Readonly<Record<string, Handler>> = {
+  'GET /v1/status': (supervisor) => supervisor.status(),
+  'GET /v1/workloads': (supervisor) => supervisor.workloadStatus(),
+  'GET /v1/flows': (supervisor) => supervisor.flows(),
+  'POST /v1/apply': (supervisor, body) => supervisor.apply((body as ApplyRequest).sources),
+  'POST /v1/plan': (supervisor, body) => supervisor.plan((body as ApplyRequest).sources),
+  'POST /v1/pause': (supervisor) => supervisor.setPaused(true),
+  'POST /v1/resume': (supervisor) => supervisor.setPaused(false),
+  'POST /v1/down': (supervisor) => supervisor.down(),
+  'POST /v1/workloads': (supervisor, body) => supervisor.addAdHoc(body as AdHocRequest),
+  'DELETE /v1/workloads/': (supervisor, _body, rest) => supervisor.removeAdHoc(rest),
+};
+
+/**
+ * Listens on `socketPath` (mode 0600; a left-over file is replaced, which is safe because the caller holds the instance's
+ * lock). The caller closes the server; the file goes with it.
+ */
+export async function serveApi(supervisor: Supervisor, socketPath: string): Promise<Server> {
+  rmSync(socketPath, { force: true });
+  const server = createServer((request, response) => {
+    answer(supervisor, request, response).catch((error: unknown) => {
+      response.destroy(error instanceof Error ? error : new Error(String(error)));
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(new ShuntError('E_API', `listen on ${socketPath}: ${cause.message}`, { cause })),
+    );
+    server.listen(socketPath, resolve);
+  });
+  chmodSync(socketPath, 0o600);
+  return server;
+}
+
+async function answer(supervisor: Supervisor, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    const body = await readBody(request);
+    const [handler, rest] = route(request.method ?? '', request.url ?? '');
+    send(response, 200, (await handler(supervisor, body, rest)) ?? {});
+  } catch (error) {
+    const known =
+      error instanceof ShuntError
+        ? error
+        : new ShuntError('E_API', `internal error: ${String(error)}`, { cause: error });
+    const status = known.code === 'E_USAGE' || known.code === 'E_CONFIG' ? 400 : 500;
+    send(response, status, { code: known.code, message: known.message } satisfies ApiError);
+  }
+}
+
+function route(method: string, url: string): [Handler, string] {
+  const path = url.split('?', 1)[0] ?? '';
+  const exact = ROUTES[`${method} ${path}`];
+  if (exact !== undefined) return [exact, ''];
+  for (const [pattern, handler] of Object.entries(ROUTES)) {
+    if (pattern.endsWith('/') && `${method} ${path}`.startsWith(pattern)) {
+      return [handler, decodeURIComponent(`${method} ${path}`.slice(pattern.length))];
+    }
+  }
+  throw new ShuntError('E_USAGE', `${method} ${path}: no such resource; this is API v1`);
+}
+
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_BODY_BYTES) throw new ShuntError('E_USAGE', `request body exceeds ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  if (length === 0) return {};
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch (cause) {
+    throw new ShuntError('E_USAGE', 'request body: expected JSON', { cause });
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(`${JSON.stringify(body)}\n`);
+}

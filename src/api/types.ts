@@ -1,0 +1,107 @@
+/**
+ * What the supervisor's API answers: the shapes behind `-o json`. Additive changes only within /v1.
+ */
+import type { ResourceKey } from '../instance.ts';
+
+/** GET /v1/status */
+export interface Status {
+  readonly instance: string;
+  readonly supervisor: { readonly pid: number; readonly startedAt: string; readonly memory: Memory };
+  readonly envoy: {
+    readonly state: 'starting' | 'ready' | 'restarting' | 'stopped';
+    readonly pid?: number;
+    /** How often the supervisor had to start it again. */
+    readonly restarts: number;
+    readonly version?: string;
+    readonly memory?: Memory;
+  };
+  readonly workloads: { readonly total: number; readonly running: number };
+  readonly services: number;
+  readonly policies: number;
+  readonly fastPath: FastPathStatus;
+  /** By name, since the dataplane was created; survive the supervisor. */
+  readonly counters: Readonly<Record<string, number>>;
+  /** What does not work right now, one line each; empty when all is well. */
+  readonly problems: readonly string[];
+}
+
+/** Memory of a process, bytes. PSS counts a shared page once over all that share it; RSS would count it for each. */
+export interface Memory {
+  readonly pssBytes: number;
+  readonly anonymousBytes: number;
+}
+
+export interface FastPathStatus {
+  readonly state: 'on' | 'paused' | 'off';
+  readonly messages: Readonly<Record<string, number>>;
+  readonly bytes: Readonly<Record<string, number>>;
+  /** Bytes that went from socket to socket. */
+  readonly redirectedBytes: number;
+  /** All bytes that promoted sockets sent towards readers that may be redirected to, before promotion included. */
+  readonly safeReaderBytes: number;
+  /** redirectedBytes / safeReaderBytes; null when nothing was sent. */
+  readonly share: number | null;
+}
+
+/** GET /v1/workloads */
+export interface WorkloadStatus {
+  readonly key: ResourceKey;
+  readonly principal: string;
+  readonly ip: string;
+  readonly state: 'running' | 'exited' | 'waiting' | 'idle';
+  readonly adHoc: boolean;
+  readonly pids: readonly number[];
+  readonly restarts: number;
+  readonly fastPath: 'auto' | 'sender-only' | 'off';
+  readonly memory: Memory;
+  readonly namespacePath: string;
+  readonly cgroup: string;
+}
+
+/** GET /v1/flows: one direction of a promoted connection; the sending socket's view. */
+export interface Flow {
+  /** Socket cookie, decimal. */
+  readonly cookie: string;
+  readonly from: string;
+  readonly to: string;
+  readonly local: string;
+  readonly remote: string;
+  readonly linked: boolean;
+  readonly ageMs: number;
+  readonly messages: Readonly<Record<string, number>>;
+  readonly bytes: Readonly<Record<string, number>>;
+  /** Redirected bytes / all bytes; null when nothing was sent. */
+  readonly share: number | null;
+  /** The outcome that most of the other bytes had; absent when all were redirected. */
+  readonly mostlyBecause?: string;
+}
+
+/** Body of POST /v1/apply and /v1/plan. */
+export interface ApplyRequest {
+  readonly sources: readonly { readonly file: string; readonly text: string }[];
+}
+
+/** Answer of POST /v1/apply and /v1/plan: one line a change, empty when the machine is as wanted. */
+export interface ApplyResult {
+  readonly changes: readonly string[];
+}
+
+/** Body of POST /v1/workloads: an ad-hoc workload, without a command. */
+export interface AdHocRequest {
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Answer of POST /v1/workloads. */
+export interface AdHocResult {
+  readonly key: ResourceKey;
+  readonly ip: string;
+}
+
+/** Body of every answer that is not 2xx. */
+export interface ApiError {
+  readonly code: string;
+  readonly message: string;
+}

@@ -1,0 +1,112 @@
+/** The commands and their options. Nouns read, verbs change; each has --help and -o json. docs/cli.md is made from this. */
+import { Command, CommanderError, Option } from 'commander';
+import { down } from './commands/down.ts';
+import { listFilters, printSnippet } from './commands/filters.ts';
+import { flows } from './commands/flows.ts';
+import { pause, resume } from './commands/pause.ts';
+import { plan } from './commands/plan.ts';
+import { run } from './commands/run.ts';
+import { status } from './commands/status.ts';
+import { supervise } from './commands/supervise.ts';
+import { up } from './commands/up.ts';
+import { workloads } from './commands/workloads.ts';
+import { type Context, context, type GlobalOptions } from './context.ts';
+import { EXIT, type OutputFormat } from './output.ts';
+
+export const program = new Command('shunt')
+  .description('A service-mesh data plane for one Linux node')
+  .option('--instance <name>', 'which mesh on this machine (default: "default")')
+  .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']))
+  .showHelpAfterError('(run with --help for what is possible)')
+  .enablePositionalOptions()
+  .exitOverride();
+
+/** What the command that ran says of itself. */
+export const result: { exitCode: number; output: OutputFormat } = { exitCode: EXIT.ok, output: 'table' };
+
+/** The option nearest to the command wins: `shunt -o table status -o json` prints JSON. */
+function globals(self: Command): GlobalOptions {
+  const given: Partial<GlobalOptions> = { ...program.opts(), ...self.opts() };
+  return { instance: given.instance ?? 'default', output: given.output ?? 'table' };
+}
+
+/** Gives a command its context and keeps what it returns as the exit status. */
+function command<A extends unknown[]>(
+  body: (context: Context, ...args: A) => Promise<number | undefined> | Promise<void> | void,
+): (...args: unknown[]) => Promise<void> {
+  return async (...args) => {
+    const self = args.at(-1) as Command;
+    result.output = globals(self).output;
+    const code = await body(context(globals(self)), ...(args as A));
+    result.exitCode = typeof code === 'number' ? code : EXIT.ok;
+  };
+}
+
+/** Every command takes -o and --instance after its name too: that is where hands type them. */
+function add(name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option('--instance <name>', 'which mesh on this machine')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']));
+}
+
+const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
+
+add('up', 'Make the machine match the resources; start the supervisor when none runs')
+  .requiredOption('-f, --file <path>', 'file or folder of resources; may be repeated', collect)
+  .option('--foreground', 'supervise in this process, until interrupted')
+  .action(command((ctx, options: { file: string[]; foreground?: boolean }) => up(ctx, options)));
+
+add('down', 'Remove everything of the instance from the machine').action(command((ctx) => down(ctx)));
+
+add('plan', 'Print what `up` would change')
+  .requiredOption('-f, --file <path>', 'file or folder of resources; may be repeated', collect)
+  .action(command((ctx, options: { file: string[] }) => plan(ctx, options.file)));
+
+add('status', 'Is all well, what does it cost, how much goes by the fast path').action(command((ctx) => status(ctx)));
+
+add('workloads', 'List the workloads').action(command((ctx) => workloads(ctx)));
+
+add('flows', 'List promoted connections: the share on the fast path and why the rest is not')
+  .option('-w, --watch', 'print again every second')
+  .action(command((ctx, options: { watch?: boolean }) => flows(ctx, options)));
+
+add('pause', 'Send every message by TCP from now on').action(command((ctx) => pause(ctx)));
+
+add('resume', 'Use the fast path again').action(command((ctx) => resume(ctx)));
+
+add('run', 'Run a program as a workload of the mesh')
+  .argument('<command...>', 'program and its arguments')
+  .option('--name <name>', 'name of the workload (default: made up)')
+  .option('--namespace <namespace>', 'namespace of the workload', 'default')
+  .option('--service-account <name>', 'its service account', 'default')
+  .option('--label <name=value>', 'label; may be repeated', label, {})
+  .option('--user <name>', 'user to run as')
+  .passThroughOptions()
+  .action(
+    command(
+      (
+        ctx,
+        words: string[],
+        options: { name?: string; namespace: string; serviceAccount: string; label: Record<string, string> },
+      ) => run(ctx, words, options),
+    ),
+  );
+
+add('filters', 'List the WASM filters; with a name, print the Envoy configuration that loads it')
+  .argument('[name]', 'print the snippet of this filter')
+  .action(
+    command((ctx, name: string | undefined) => (name === undefined ? listFilters(ctx) : printSnippet(ctx, name))),
+  );
+
+program
+  .command('supervise', { hidden: true })
+  .option('--instance <name>')
+  .action(command((ctx) => supervise(ctx)));
+
+function label(value: string, previous: Record<string, string>): Record<string, string> {
+  const at = value.indexOf('=');
+  if (at <= 0) throw new CommanderError(EXIT.usage, 'shunt.label', `error: --label ${value}: expected name=value`);
+  return { ...previous, [value.slice(0, at)]: value.slice(at + 1) };
+}

@@ -1,0 +1,42 @@
+/** Topology -> everything that the machine should have. Pure. */
+import type { Topology } from '../config/topology.ts';
+import type { DataplaneSettings } from '../dataplane/dataplane.ts';
+import type { L4Verdict, ReaderClass } from '../dataplane/desired.ts';
+import { type Instance, workloadCgroup } from '../instance.ts';
+import { l4Verdicts } from '../policy/l4.ts';
+import { envoyBootstrap } from '../proxy/envoy/bootstrap.ts';
+import { OUTBOUND_PORT } from '../proxy/envoy/listeners.ts';
+import { type XdsText, xdsTexts } from '../proxy/envoy/xds.ts';
+import { readerClass } from '../workload/readers.ts';
+
+export interface Desired {
+  readonly bootstrap: string;
+  readonly xds: XdsText;
+  readonly settings: DataplaneSettings;
+  readonly members: ReadonlyMap<string, ReaderClass>;
+  readonly verdicts: readonly L4Verdict[];
+}
+
+export function desiredOf(instance: Instance, topology: Topology): Desired {
+  return {
+    bootstrap: envoyBootstrap(instance, topology),
+    xds: xdsTexts(instance, topology),
+    settings: settingsOf(topology),
+    members: membersOf(instance, topology),
+    verdicts: l4Verdicts(topology),
+  };
+}
+
+function settingsOf({ model }: Topology): DataplaneSettings {
+  const { enabled, promoteAfterSegments, maxQueuedBytes } = model.mesh.fastPath;
+  return { outboundPort: OUTBOUND_PORT, promoteAfterSegments: enabled ? promoteAfterSegments : 0, maxQueuedBytes };
+}
+
+/** Envoy reads until EAGAIN. */
+function membersOf(instance: Instance, { model }: Topology): ReadonlyMap<string, ReaderClass> {
+  const members = new Map<string, ReaderClass>([[instance.envoyCgroup, 'GREEDY']]);
+  for (const workload of model.workloads) {
+    members.set(workloadCgroup(instance, workload.key), readerClass(model.mesh, workload));
+  }
+  return members;
+}

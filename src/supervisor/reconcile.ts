@@ -1,0 +1,91 @@
+/**
+ * Makes the machine match a desired state. Start, reload, adopt after a crash: the same steps with other inputs. Steps that
+ * only add come first, what can be refused (Envoy's configuration) before what cannot, removals last; a refusal therefore
+ * leaves the old state in force.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import type { Workload } from '../config/model.ts';
+import type { Dataplane } from '../dataplane/dataplane.ts';
+import { type Instance, netnsName, netnsPath, type ResourceKey, workloadCgroup } from '../instance.ts';
+import type { Logger } from '../log.ts';
+import { ensureCgroup, processesOf, removeCgroup } from '../workload/cgroup.ts';
+import { publishHosts } from '../workload/hosts.ts';
+import { ensureNetns, listNetns, removeNetns } from '../workload/netns.ts';
+import { type Desired, desiredOf } from './desired.ts';
+import type { EnvoyProcess } from './envoy-process.ts';
+import { type AppliedState, replaceFile, writeApplied } from './state.ts';
+import type { WorkloadRunner } from './workload-runner.ts';
+import { publishXds, writeXds } from './xds-publisher.ts';
+
+/** What the steps work on. */
+export interface Parts {
+  readonly instance: Instance;
+  readonly dataplane: Dataplane;
+  readonly envoy: EnvoyProcess;
+  readonly runner: WorkloadRunner;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+/** @throws the first refusal; what the machine had before is then still in force, and what was added for it is removed. */
+export async function reconcile(parts: Parts, wanted: AppliedState): Promise<void> {
+  const desired = desiredOf(parts.instance, wanted.topology);
+  const added: Workload[] = [];
+  try {
+    for (const workload of wanted.topology.model.workloads) {
+      if (!existsSync(netnsPath(netnsName(parts.instance.name, workload.key)))) added.push(workload);
+      await prepare(parts, wanted, workload);
+    }
+    publishHosts(parts.instance, wanted.topology);
+    await configureEnvoy(parts, desired);
+  } catch (error) {
+    for (const workload of added) await remove(parts, workload.key);
+    throw error;
+  }
+  applyMaps(parts.dataplane, desired, wanted);
+  for (const workload of wanted.topology.model.workloads) {
+    await parts.runner.ensure(workload);
+  }
+  const keep = new Set(wanted.topology.model.workloads.map(({ key }) => key));
+  for (const key of listNetns(parts.instance)) if (!keep.has(key)) await remove(parts, key);
+  writeApplied(parts.instance, wanted);
+}
+
+/** What policy takes away goes first; what it lets in is captured only when the proxy can serve it. */
+function applyMaps(dataplane: Dataplane, desired: Desired, wanted: AppliedState): void {
+  dataplane.applySettings(desired.settings);
+  dataplane.applyMembers(desired.members);
+  dataplane.applyVerdicts(desired.verdicts);
+  dataplane.applyDestinations(wanted.topology);
+}
+
+/** The namespace is guarded before anything in it can listen. */
+async function prepare(parts: Parts, wanted: AppliedState, workload: Workload): Promise<void> {
+  const { instance, dataplane } = parts;
+  ensureCgroup(workloadCgroup(instance, workload.key), join(instance.cgroup, '..'));
+  await ensureNetns(instance, wanted.topology, workload.key);
+  dataplane.attachNamespace(netnsPath(netnsName(instance.name, workload.key)));
+}
+
+async function configureEnvoy(parts: Parts, desired: Desired): Promise<void> {
+  const { instance, envoy, clock, log } = parts;
+  const running = processesOf(instance.envoyCgroup).length > 0;
+  if (!running) {
+    replaceFile(join(instance.runDir, 'envoy.json'), desired.bootstrap);
+    writeXds(instance, desired.xds);
+  }
+  const how = await envoy.ensure();
+  if (how !== 'unchanged') log.info(`Envoy ${how}`, { pid: envoy.pid });
+  await publishXds(instance, envoy, clock, desired.xds);
+}
+
+async function remove(parts: Parts, key: ResourceKey): Promise<void> {
+  const { instance, dataplane, runner, log } = parts;
+  await runner.remove(key);
+  dataplane.detachNamespace(netnsPath(netnsName(instance.name, key)));
+  await removeNetns(instance, key);
+  await removeCgroup(workloadCgroup(instance, key));
+  log.info('workload removed', { workload: key });
+}

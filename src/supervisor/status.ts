@@ -1,0 +1,56 @@
+/** What `shunt status` says. */
+import type { FastPathStatus, Status } from '../api/types.ts';
+import type { Dataplane } from '../dataplane/dataplane.ts';
+import { memoryOf } from '../telemetry/memory.ts';
+import { named, shareOf } from '../telemetry/outcomes.ts';
+import { outcomesOf } from './flows.ts';
+import type { Parts } from './reconcile.ts';
+import type { AppliedState } from './state.ts';
+
+export function statusOf(
+  startedAt: Date,
+  { instance, envoy, runner, dataplane }: Parts,
+  applied: AppliedState | undefined,
+  lastError: string | undefined,
+): Status {
+  const model = applied?.topology.model;
+  const workloads = (model?.workloads ?? []).map((workload) => ({ workload, ...runner.state(workload.key) }));
+  const counters = dataplane.readCounters();
+  const pid = envoy.pid;
+  const problems = [
+    ...(lastError === undefined ? [] : [lastError]),
+    ...(applied !== undefined && envoy.state !== 'ready' ? [`Envoy is ${envoy.state}`] : []),
+    ...workloads.flatMap(({ workload, state }) =>
+      workload.run?.restart === 'always' && state !== 'running' ? [`workload ${workload.key} is ${state}`] : [],
+    ),
+  ];
+  return {
+    instance: instance.name,
+    supervisor: { pid: process.pid, startedAt: startedAt.toISOString(), memory: memoryOf([process.pid]) },
+    envoy: {
+      state: envoy.state,
+      restarts: envoy.restarts,
+      ...(pid === undefined ? {} : { pid, memory: memoryOf([pid]) }),
+    },
+    workloads: { total: workloads.length, running: workloads.filter(({ state }) => state === 'running').length },
+    services: model?.services.length ?? 0,
+    policies: model?.policies.length ?? 0,
+    fastPath: fastPathOf(dataplane, counters, model?.mesh.fastPath.enabled ?? true),
+    counters: Object.fromEntries(Object.entries(counters).map(([name, count]) => [name, Number(count)])),
+    problems,
+  };
+}
+
+function fastPathOf(
+  dataplane: Dataplane,
+  counters: Readonly<Record<string, bigint>>,
+  enabled: boolean,
+): FastPathStatus {
+  const { messages, bytes } = outcomesOf(counters);
+  return {
+    state: !enabled ? 'off' : dataplane.isPaused() ? 'paused' : 'on',
+    messages: named(messages),
+    bytes: named(bytes),
+    ...shareOf(bytes),
+  };
+}

@@ -1,0 +1,284 @@
+/**
+ * The one process that wires everything and is in nobody's data path. It holds the instance's lock; its whole state can be
+ * read back from the machine and the state directory, so that it may be killed at any moment.
+ */
+import { dirname } from 'node:path';
+import type { AdHocRequest, AdHocResult, ApplyResult, Flow, Status, WorkloadStatus } from '../api/types.ts';
+import { type Lock, tryLock } from '../bpf/flock.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { parseResources } from '../config/load.ts';
+import type { Workload } from '../config/model.ts';
+import { placeTopology } from '../config/placement.ts';
+import { principalOf, type Topology } from '../config/topology.ts';
+import { openDataplane } from '../dataplane/open.ts';
+import { ShuntError } from '../errors.ts';
+import { type Instance, netnsName, netnsPath, type ResourceKey, workloadCgroup } from '../instance.ts';
+import { createLogger, type Logger } from '../log.ts';
+import { memoryOf } from '../telemetry/memory.ts';
+import { ensureCgroup } from '../workload/cgroup.ts';
+import { isPopulated } from '../workload/populated.ts';
+import { busyCidrs } from './busy-cidrs.ts';
+import { describeChanges } from './changes.ts';
+import { EnvoyProcess } from './envoy-process.ts';
+import { flowsOf } from './flows.ts';
+import { type Parts, reconcile } from './reconcile.ts';
+import { type AppliedState, createStateDirectories, readApplied } from './state.ts';
+import { statusOf } from './status.ts';
+import { takeDown } from './takedown.ts';
+import { WorkloadRunner } from './workload-runner.ts';
+
+export interface SupervisorOptions {
+  /** Gets each line of the log, without its line end. */
+  readonly logLine: (line: string) => void;
+  readonly clock?: Clock;
+}
+
+export class Supervisor {
+  readonly instance: Instance;
+  readonly startedAt: Date;
+  /** Resolves when {@link stop} or {@link down} was called. */
+  readonly stopped: Promise<void>;
+  readonly #parts: Parts;
+  readonly #lock: Lock;
+  readonly #log: Logger;
+  #applied: AppliedState | undefined;
+  #lastError: string | undefined;
+  /** Tail of the queue of changes: they happen one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #stop: () => void = () => undefined;
+
+  private constructor(instance: Instance, parts: Parts, lock: Lock) {
+    this.instance = instance;
+    this.#parts = parts;
+    this.#lock = lock;
+    this.#log = parts.log;
+    this.startedAt = new Date(parts.clock.nowMs());
+    this.stopped = new Promise((resolve) => {
+      this.#stop = resolve;
+    });
+  }
+
+  /**
+   * Takes the lock and adopts what runs. @throws E_LOCKED when another supervisor runs this instance; E_BPF_*, E_ABI when the
+   * data plane cannot be loaded: nothing is then attached.
+   */
+  static async start(instance: Instance, options: SupervisorOptions): Promise<Supervisor> {
+    const clock = options.clock ?? systemClock;
+    const log = createLogger({ write: (line) => options.logLine(line.trimEnd()), clock });
+    createStateDirectories(instance);
+    const lock = tryLock(instance.lockFile);
+    if (lock === undefined) {
+      throw new ShuntError(
+        'E_LOCKED',
+        `another supervisor runs instance ${instance.name}; see: shunt --instance ${instance.name} status`,
+      );
+    }
+    const applied = readApplied(instance);
+    for (const cgroup of [instance.workloadsCgroup, instance.envoyCgroup])
+      ensureCgroup(cgroup, dirname(instance.cgroup));
+    const dataplane = openDataplane(instance);
+    let self: Supervisor | undefined;
+    const runner = new WorkloadRunner(instance, log, clock, (key) => self?.onEmpty(key));
+    const envoy = new EnvoyProcess({ instance, log, clock });
+    self = new Supervisor(instance, { instance, dataplane, envoy, runner, log, clock }, lock);
+    log.info('supervisor started', { instance: instance.name, pid: process.pid, adopting: applied !== undefined });
+    dataplane.onEvent(({ kind, ...fields }) => log.info(kind, fields));
+    if (applied !== undefined) await self.#change(self.#withoutEnded(applied));
+    return self;
+  }
+
+  async apply(sources: readonly { file: string; text: string }[]): Promise<ApplyResult> {
+    return await this.#enqueue(async () => {
+      const wanted = this.#place(sources);
+      const changes = describeChanges(this.#applied, wanted);
+      await this.#change(wanted);
+      return { changes };
+    });
+  }
+
+  async plan(sources: readonly { file: string; text: string }[]): Promise<ApplyResult> {
+    return { changes: describeChanges(this.#applied, this.#place(sources)) };
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    await this.#enqueue(async () => {
+      if (paused) this.#parts.dataplane.pause();
+      else this.#parts.dataplane.resume();
+      this.#log.info(paused ? 'fast path paused' : 'fast path resumed');
+    });
+  }
+
+  async addAdHoc(request: AdHocRequest): Promise<AdHocResult> {
+    return await this.#enqueue(async () => {
+      const applied = this.#needApplied();
+      const workload = adHocWorkload(request);
+      if (applied.topology.model.workloads.some(({ key }) => key === workload.key)) {
+        throw new ShuntError('E_USAGE', `workload ${workload.key} exists; choose another --name`);
+      }
+      const workloads = [...applied.topology.model.workloads, workload];
+      const wanted = this.#withWorkloads(applied.topology, workloads, [...applied.adHoc, workload.key]);
+      await this.#change(wanted);
+      return { key: workload.key, ip: wanted.topology.workloadIps[workload.key] ?? '' };
+    });
+  }
+
+  /** Ends what still runs in it. Unknown keys are no error: the command and the supervisor may both clean up. */
+  async removeAdHoc(key: string): Promise<void> {
+    await this.#enqueue(async () => {
+      const applied = this.#needApplied();
+      if (!applied.adHoc.includes(key as ResourceKey)) return;
+      const workloads = applied.topology.model.workloads.filter((workload) => workload.key !== key);
+      await this.#change(
+        this.#withWorkloads(
+          applied.topology,
+          workloads,
+          applied.adHoc.filter((one) => one !== key),
+        ),
+      );
+    });
+  }
+
+  async status(): Promise<Status> {
+    return statusOf(this.startedAt, this.#parts, this.#applied, this.#lastError);
+  }
+
+  workloadStatus(): WorkloadStatus[] {
+    if (this.#applied === undefined) return [];
+    const { topology, adHoc } = this.#applied;
+    return topology.model.workloads.map((workload) => {
+      const { state, restarts, pids } = this.#parts.runner.state(workload.key);
+      return {
+        key: workload.key,
+        principal: principalOf(topology.model, workload),
+        ip: topology.workloadIps[workload.key] ?? '',
+        state,
+        adHoc: adHoc.includes(workload.key),
+        pids,
+        restarts,
+        fastPath: workload.fastPath,
+        memory: memoryOf(pids),
+        namespacePath: netnsPath(netnsName(this.instance.name, workload.key)),
+        cgroup: workloadCgroup(this.instance, workload.key),
+      };
+    });
+  }
+
+  flows(): Flow[] {
+    return flowsOf(this.instance, this.#parts.dataplane, this.#applied?.topology.model.workloads ?? []);
+  }
+
+  /** Removes everything but the lock, which goes with the process; ends the supervisor when the answer was sent. */
+  async down(): Promise<ApplyResult> {
+    return await this.#enqueue(async () => {
+      this.#log.info('taking the instance down');
+      this.#parts.envoy.release();
+      this.#parts.runner.release();
+      this.#parts.dataplane[Symbol.dispose]();
+      const changes = await takeDown(this.instance, { keepRunDir: true });
+      this.#applied = undefined;
+      setImmediate(() => this.stop());
+      return { changes };
+    });
+  }
+
+  /** Ends the supervisor; the mesh goes on. */
+  stop(): void {
+    this.#stop();
+  }
+
+  /** Releases what the process holds; nothing on the machine changes. */
+  async close(): Promise<void> {
+    await this.#queue.catch(() => undefined);
+    this.#parts.envoy.release();
+    this.#parts.runner.release();
+    this.#parts.dataplane[Symbol.dispose]();
+    this.#lock[Symbol.dispose]();
+  }
+
+  /** The last process of an ad-hoc workload ended without anybody asking for its removal: its `shunt run` was killed. */
+  onEmpty(key: ResourceKey): void {
+    void this.#removeLater(key);
+  }
+
+  async #removeLater(key: ResourceKey): Promise<void> {
+    try {
+      await this.removeAdHoc(key);
+    } catch (error) {
+      this.#log.error('ad-hoc workload not removed', { workload: key, error });
+    }
+  }
+
+  #place(sources: readonly { file: string; text: string }[]): AppliedState {
+    const model = parseResources(sources.map(({ file, text }) => ({ file, text: Buffer.from(text) })));
+    const previous = this.#applied?.topology;
+    const adHoc = (previous?.model.workloads ?? []).filter(
+      ({ key }) => this.#applied?.adHoc.includes(key) && model.workloads.every((workload) => workload.key !== key),
+    );
+    const workloads = [...model.workloads, ...adHoc].sort(byKey);
+    const topology = placeTopology({ ...model, workloads }, previous, {
+      instance: this.instance.name,
+      busyCidrs: previous === undefined ? busyCidrs(this.instance) : [],
+    });
+    return { topology, adHoc: adHoc.map(({ key }) => key) };
+  }
+
+  #withWorkloads(topology: Topology, workloads: readonly Workload[], adHoc: readonly ResourceKey[]): AppliedState {
+    const model = { ...topology.model, workloads: [...workloads].sort(byKey) };
+    return { topology: placeTopology(model, topology, { instance: this.instance.name, busyCidrs: [] }), adHoc };
+  }
+
+  async #change(wanted: AppliedState): Promise<void> {
+    try {
+      await reconcile(this.#parts, wanted);
+      this.#applied = wanted;
+      this.#lastError = undefined;
+    } catch (error) {
+      this.#lastError = `last change refused: ${(error as Error).message}`;
+      this.#log.error('change refused', { error });
+      throw error;
+    }
+  }
+
+  /** Ad-hoc workloads whose command ended while no supervisor watched. */
+  #withoutEnded(applied: AppliedState): AppliedState {
+    const ended = applied.adHoc.filter((key) => !isPopulated(workloadCgroup(this.instance, key)));
+    if (ended.length === 0) return applied;
+    const workloads = applied.topology.model.workloads.filter(({ key }) => !ended.includes(key));
+    const adHoc = applied.adHoc.filter((key) => !ended.includes(key));
+    return this.#withWorkloads(applied.topology, workloads, adHoc);
+  }
+
+  #needApplied(): AppliedState {
+    if (this.#applied === undefined) throw new ShuntError('E_USAGE', 'nothing was applied yet; run: shunt up -f PATH');
+    return this.#applied;
+  }
+
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work, work);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+}
+
+const byKey = (a: Workload, b: Workload): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+
+const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** @throws E_USAGE when a name is not a DNS label. */
+function adHocWorkload(request: AdHocRequest): Workload {
+  for (const [what, value] of Object.entries({
+    name: request.name,
+    namespace: request.namespace,
+    'service account': request.serviceAccount,
+  })) {
+    if (!LABEL.test(value)) throw new ShuntError('E_USAGE', `${what} ${JSON.stringify(value)}: expected a DNS label`);
+  }
+  return {
+    key: `${request.namespace}/${request.name}`,
+    name: request.name,
+    namespace: request.namespace,
+    labels: request.labels,
+    serviceAccount: request.serviceAccount,
+    fastPath: 'auto',
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * Keeps the command of each workload running. What runs is read from the workload's cgroup and from the environment of its
+ * processes, so that a supervisor that comes later knows as much as the one that started them.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../clock.ts';
+import type { Workload } from '../config/model.ts';
+import { type Instance, type ResourceKey, workloadCgroup } from '../instance.ts';
+import type { Logger } from '../log.ts';
+import { processesOf } from '../workload/cgroup.ts';
+import { launch, launchOptions, runHash } from '../workload/launch.ts';
+import { watchPopulated } from '../workload/populated.ts';
+import { mainProcess, stopWorkload, whenGone } from '../workload/processes.ts';
+
+/** SIGTERM, then this long until SIGKILL. */
+const STOP_TIMEOUT_MS = 5000;
+/** Waits before the 1st, 2nd, … start in a row; a minute of life sets it back. */
+const RESTART_DELAYS_MS = [0, 200, 1000, 5000, 10_000, 30_000] as const;
+const STABLE_AFTER_MS = 60_000;
+
+export type RunState = 'running' | 'exited' | 'waiting' | 'idle';
+
+interface Entry {
+  workload: Workload;
+  /** Ends what waits for the end of the workload. */
+  watch: AbortController;
+  startedAtMs: number;
+  failuresInRow: number;
+  restarts: number;
+  /** Waiting to be started again. */
+  waiting: boolean;
+}
+
+export class WorkloadRunner {
+  readonly #instance: Instance;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #onEmpty: (key: ResourceKey) => void;
+  readonly #entries = new Map<ResourceKey, Entry>();
+
+  /** `onEmpty` is told when the last process of a workload without a command of its own ended (`shunt run`). */
+  constructor(instance: Instance, log: Logger, clock: Clock, onEmpty: (key: ResourceKey) => void) {
+    this.#instance = instance;
+    this.#log = log;
+    this.#clock = clock;
+    this.#onEmpty = onEmpty;
+  }
+
+  /** Starts what should run and does not, with what it should run as; adopts what runs already. */
+  async ensure(workload: Workload): Promise<void> {
+    const { key, run } = workload;
+    const known = this.#entries.get(key);
+    const entry = known ?? newEntry(workload, this.#clock.nowMs());
+    entry.workload = workload;
+    this.#entries.set(key, entry);
+    if (run === undefined) {
+      if (known === undefined) this.#watchAdHoc(entry);
+      return;
+    }
+    const main = mainProcess(workloadCgroup(this.#instance, key));
+    if (main?.hash === runHash(run)) {
+      if (known === undefined) this.#follow(entry, whenGone(main, entry.watch.signal));
+      return;
+    }
+    entry.watch.abort();
+    entry.watch = new AbortController();
+    await this.#start(entry);
+  }
+
+  /** Stops a workload for good. */
+  async remove(key: ResourceKey): Promise<void> {
+    this.#entries.get(key)?.watch.abort();
+    this.#entries.delete(key);
+    await stopWorkload(workloadCgroup(this.#instance, key), { drainTimeoutMs: STOP_TIMEOUT_MS });
+  }
+
+  /** Stops watching; the workloads go on. */
+  release(): void {
+    for (const entry of this.#entries.values()) entry.watch.abort();
+    this.#entries.clear();
+  }
+
+  state(key: ResourceKey): { state: RunState; restarts: number; pids: number[] } {
+    const entry = this.#entries.get(key);
+    const pids = processesOf(workloadCgroup(this.#instance, key));
+    const stopped: RunState = entry?.waiting ? 'waiting' : entry?.workload.run === undefined ? 'idle' : 'exited';
+    return { state: pids.length > 0 ? 'running' : stopped, restarts: entry?.restarts ?? 0, pids };
+  }
+
+  /** What the last command left in the cgroup must not live beside the next one: it would hold its ports. */
+  async #start(entry: Entry): Promise<void> {
+    const { key, run } = entry.workload;
+    if (run === undefined) return;
+    await stopWorkload(workloadCgroup(this.#instance, key), { drainTimeoutMs: STOP_TIMEOUT_MS });
+    entry.startedAtMs = this.#clock.nowMs();
+    const { pid, exited } = await launch(this.#instance, key, launchOptions(run));
+    this.#log.info('workload started', { workload: key, pid });
+    this.#follow(entry, exited);
+  }
+
+  /** `ended` rejects when the watch is aborted; a child's own promise does not, so the signal is looked at as well. */
+  #follow(entry: Entry, ended: Promise<unknown>): void {
+    const { signal } = entry.watch;
+    ended.then(
+      (exit) => (signal.aborted ? undefined : this.#ended(entry, exit)),
+      () => undefined,
+    );
+  }
+
+  #watchAdHoc(entry: Entry): void {
+    let started = false;
+    const { key } = entry.workload;
+    const watching = watchPopulated(workloadCgroup(this.#instance, key), (populated) => {
+      if (!populated && started) this.#onEmpty(key);
+      started ||= populated;
+    });
+    entry.watch.signal.addEventListener('abort', () => watching.close());
+  }
+
+  async #ended(entry: Entry, exit: unknown): Promise<void> {
+    const { key, run } = entry.workload;
+    const { signal } = entry.watch;
+    this.#log.warn('workload ended', { workload: key, exit, restart: run?.restart });
+    if (run?.restart !== 'always') return;
+    if (this.#clock.nowMs() - entry.startedAtMs > STABLE_AFTER_MS) entry.failuresInRow = 0;
+    const waitMs = RESTART_DELAYS_MS[Math.min(entry.failuresInRow, RESTART_DELAYS_MS.length - 1)] ?? 0;
+    entry.failuresInRow += 1;
+    entry.waiting = true;
+    await delay(waitMs);
+    entry.waiting = false;
+    if (signal.aborted) return;
+    try {
+      await this.#start(entry);
+      entry.restarts += 1;
+    } catch (error) {
+      this.#log.error('workload did not start', { workload: key, error });
+      await this.#ended(entry, error);
+    }
+  }
+}
+
+function newEntry(workload: Workload, nowMs: number): Entry {
+  return { workload, watch: new AbortController(), startedAtMs: nowMs, failuresInRow: 0, restarts: 0, waiting: false };
+}
