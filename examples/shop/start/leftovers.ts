@@ -1,0 +1,40 @@
+/** Looks for whatever an instance could leave behind, by names alone. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import type { Instance } from '../../../src/instance.ts';
+
+/** One line for each thing that is left; `pids` are the processes that ran. */
+export function leftovers(instance: Instance, pids: ReadonlySet<number>): string[] {
+  const directories = [instance.runDir, instance.bpfRoot, instance.cgroup].filter((path) => existsSync(path));
+  const namespaces = namesIn('/run/netns')
+    .filter((name) => name.startsWith(`shunt.${instance.name}.`))
+    .map((name) => `/run/netns/${name}`);
+  const devices = namesIn('/sys/class/net').filter((name) =>
+    (textOf(`/sys/class/net/${name}/ifalias`) ?? '').startsWith(`shunt:${instance.name}:`),
+  );
+  const processes = [...pids].filter((pid) => belongsTo(pid, instance)).map((pid) => `process ${pid}`);
+  const mounts = (textOf('/proc/self/mounts') ?? '').split('\n').filter((line) => line.includes(`${instance.runDir}/`));
+  return [...directories, ...namespaces, ...devices.map((name) => `device ${name}`), ...processes, ...mounts];
+}
+
+/** A pid may be another program's by now: that one is not in the instance's cgroup and was not started for it. */
+function belongsTo(pid: number, instance: Instance): boolean {
+  const cgroup = textOf(`/proc/${pid}/cgroup`) ?? '';
+  const command = textOf(`/proc/${pid}/cmdline`) ?? '';
+  return cgroup.includes(`/shunt/${instance.name}/`) || command.split('\0').includes(instance.name);
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
