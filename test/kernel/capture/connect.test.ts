@@ -109,6 +109,14 @@ describe('capture', () => {
     expect(dataplane.readCounters()['original-unknown']).toBe(before + 2n);
   });
 
+  it('does not answer for a connection that dialled the proxy itself with what an older one left', async () => {
+    const port = PORTS.proxy + 3;
+    dataplane.applySettings({ ...SETTINGS, outboundPort: port });
+    const careless = await sandbox.start('a', sandbox.instance.envoyCgroup, 'listen.py', '127.0.0.1', `${port}`, '1');
+    expect(connect('from=41000', WEB, `127.0.0.1/${port}`)).toMatchObject([{ got: `${port}` }, { got: `${port}` }]);
+    expect(await careless.next<Accepted>()).toEqual({ client: 41000, original: ENOENT, again: ENOENT });
+  });
+
   it('does not answer a process outside the cgroup of the proxies', async () => {
     const port = PORTS.proxy + 2;
     dataplane.applySettings({ ...SETTINGS, outboundPort: port });

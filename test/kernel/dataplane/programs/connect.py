@@ -1,10 +1,12 @@
-"""connect.py [reuse] ADDRESS/PORT...: connects to each in turn, prints a JSON list of what it saw. `reuse`: by one socket."""
+"""connect.py [reuse|from=PORT] ADDRESS/PORT...: connects to each in turn, prints a JSON list of what it saw. `reuse`: by
+one socket. `from`: always from this port."""
 import json
 import socket
 import sys
 
-pairs = [argument.rsplit("/", 1) for argument in sys.argv[1:] if argument != "reuse"]
+pairs = [argument.rsplit("/", 1) for argument in sys.argv[1:] if "/" in argument]
 reuse = "reuse" in sys.argv
+source = next((int(argument[5:]) for argument in sys.argv if argument.startswith("from=")), None)
 seen = []
 kept = None
 for address, port in pairs:
@@ -13,8 +15,13 @@ for address, port in pairs:
     # A socket with a timeout does not block, and its next connect after a refusal fails once (ECONNABORTED).
     client.settimeout(None if reuse else 1)
     try:
+        if source:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            client.bind(("", source))
         client.connect((address, int(port)))
-        got = client.recv(64).decode()
+        # To the end, so that the server closes first and TIME_WAIT, which holds the port, is on its side.
+        with client.makefile("rb") as stream:
+            got = stream.read().decode()
         seen.append({"peer": client.getpeername()[:2], "local": client.getsockname()[1], "got": got})
     except OSError as error:
         seen.append({"error": "timeout" if isinstance(error, TimeoutError) else error.errno})

@@ -1,5 +1,6 @@
-"""listen.py ADDRESS PORT: prints [] when it listens, then a JSON object for each connection: the client, and the
-original destination asked for twice at the level of the socket's family. Answers its port and closes."""
+"""listen.py ADDRESS PORT [SILENT]: prints [] when it listens, then a JSON object for each connection: the client, and the
+original destination asked for twice at the level of the socket's family. Answers its port and closes. Does not ask for
+the first SILENT connections."""
 import json
 import socket
 import struct
@@ -19,7 +20,7 @@ def original(connection):
     return [socket.inet_ntop(connection.family, packed), port, len(raw)]
 
 
-address, port = sys.argv[1], int(sys.argv[2])
+address, port, silent = sys.argv[1], int(sys.argv[2]), int((sys.argv + ["0"])[3])
 family = socket.AF_INET6 if ":" in address else socket.AF_INET
 listener = socket.socket(family, socket.SOCK_STREAM)
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -28,7 +29,10 @@ listener.listen()
 print("[]", flush=True)
 while True:
     connection, client = listener.accept()
-    seen = {"client": client[1], "original": original(connection), "again": original(connection)}
-    print(json.dumps(seen), flush=True)
+    if silent > 0:
+        silent -= 1
+    else:
+        seen = {"client": client[1], "original": original(connection), "again": original(connection)}
+        print(json.dumps(seen), flush=True)
     connection.sendall(str(port).encode())
     connection.close()
