@@ -31,9 +31,20 @@ export class ConfigError extends ShuntError {
   }
 }
 
-/** `file:line:column: what; expected …`, the form that editors and CI systems make a link of. */
-export function formatProblem(problem: Problem): string {
-  return `${problem.file}:${problem.line}:${problem.column}: ${problem.what}; expected ${problem.expected}`;
+/** Longest `what` and `expected` of a line: both may quote what a file says. */
+const MAX_TEXT = 240;
+
+/** Controls that JSON does not escape, and characters that turn the direction of a line: not for a terminal. */
+const UNPRINTABLE = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** `file:line:column: what; expected …`, the form that editors and CI systems make a link of. One line, printable. */
+export function formatProblem({ file, line, column, what, expected }: Problem): string {
+  return `${file}:${line}:${column}: ${printable(what)}; expected ${printable(expected)}`;
+}
+
+function printable(text: string): string {
+  const short = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text;
+  return short.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** `spec.rules[0].from`; the whole resource for an empty path. Names that are no identifiers are quoted. */

@@ -40,7 +40,7 @@ export function parseYaml(file: string, text: string): { documents: YamlDocument
     for (const document of compose(text, lines)) {
       const fault = document.errors[0] ?? document.warnings[0];
       if (fault !== undefined) {
-        const what = fault.code === 'NON_STRING_KEY' ? 'a key is no text' : cut(fault.message);
+        const what = fault.code === 'NON_STRING_KEY' ? 'a key is no text' : fault.message.replaceAll('\n', ' ');
         problem(fault.pos[0], `YAML: ${what}`, 'valid YAML 1.2');
         break;
       }
@@ -67,10 +67,6 @@ class TooMuch extends Error {
     this.offset = offset;
     this.expected = expected;
   }
-}
-
-function cut(message: string): string {
-  return message.length > 160 ? `${message.slice(0, 159)}…` : message.replaceAll('\n', ' ');
 }
 
 /**

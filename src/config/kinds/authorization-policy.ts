@@ -110,6 +110,7 @@ const apiVersions = ['security.istio.io/v1', 'security.istio.io/v1beta1'];
 
 export const authorizationPolicyKind: Kind<Static<typeof Spec>, AuthorizationPolicy> = {
   name: 'AuthorizationPolicy',
+  summary: 'Who may ask a workload for what. The semantics are those of Istio.',
   apiVersions,
   schema: resource('AuthorizationPolicy', apiVersions, { metadata: Metadata, spec: Spec }),
   build: ({ metadata, spec }, reject) => {

@@ -8,6 +8,8 @@ export type Reject = (path: Path, what: string, expected: string, place?: 'key')
 /** A document that its schema accepts. */
 export interface Kind<Spec = unknown, Built = unknown> {
   readonly name: string;
+  /** One or two sentences, for the documentation. */
+  readonly summary: string;
   /** Accepted values of `apiVersion`; the first is what the documentation shows. */
   readonly apiVersions: readonly string[];
   /** Of the whole resource. Annotations: `expected` (for messages), `refused` (known fields and why not), `description`. */

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { cidrSize, hasHostBits, overlaps, parseCidr, reservedFor } from '../ipv4.ts';
 import type { Mesh } from '../model.ts';
-import type { Path } from '../problems.ts';
+import { type Path, shown } from '../problems.ts';
 import { fields, MeshMetadata, resource } from './fields.ts';
 import type { Kind, Reject } from './kind.ts';
 
@@ -73,7 +73,7 @@ const Spec = fields({
             uniqueItems: true,
             description:
               'Base names of executables that wait edge-triggered but read until EAGAIN, beyond the built-in list. ' +
-              'A program that does not, hangs: see docs/architecture.md.',
+              'A program that does not read so can hang.',
             expected: 'a list of at most 64 different names',
           },
         ),
@@ -103,6 +103,7 @@ export const DEFAULT_MESH: Mesh = build(undefined, () => {});
 
 export const meshKind: Kind<Static<typeof Spec>, Mesh> = {
   name: 'Mesh',
+  summary: 'What holds for the whole instance. At most one; all fields have defaults.',
   apiVersions,
   schema,
   build: ({ spec }, reject) => build(spec, reject),
@@ -157,7 +158,7 @@ function checkCidr(text: string | undefined, path: Path, reject: Reject): void {
   const cidr = parseCidr(text);
   const name = String(path.at(-1));
   if (cidr === undefined || cidrSize(cidr) > 2 ** 16 || cidrSize(cidr) < 2 ** 4) {
-    reject(path, `${name} is ${JSON.stringify(text)}`, CIDR);
+    reject(path, `${name} is ${shown(text)}`, CIDR);
   } else if (hasHostBits(text, cidr)) {
     reject(path, `${name} ${text} is an address in a network`, 'a network: no bits set beyond the prefix');
   } else {

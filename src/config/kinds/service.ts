@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { formatIpv4, parseIpv4, reservedFor } from '../ipv4.ts';
 import type { Service, ServicePort } from '../model.ts';
+import { shown } from '../problems.ts';
 import { DEFAULT_NAMESPACE, DnsLabel, fields, Labels, Metadata, Port, resource } from './fields.ts';
 import type { Kind, Reject } from './kind.ts';
 import { sortedByName } from './workload.ts';
@@ -105,6 +106,8 @@ const apiVersions = ['v1'];
 
 export const serviceKind: Kind<Static<typeof Spec>, Service> = {
   name: 'Service',
+  summary:
+    'An address and ports in front of workloads. Clients connect to it; the proxy or the kernel chooses the workload.',
   apiVersions,
   schema: resource('Service', apiVersions, { metadata: Metadata, spec: Spec }),
   build: ({ metadata, spec }, reject) => {
@@ -127,12 +130,18 @@ metadata:
   name: api
   namespace: shop
 spec:
+  type: ClusterIP
+  clusterIP: 10.78.0.80
   selector:
     app: api
   ports:
     - name: http
       port: 80
       targetPort: 8080
+    - name: sql
+      protocol: TCP
+      appProtocol: tcp
+      port: 5432
 `,
 };
 
@@ -172,7 +181,7 @@ function checkedAddress(clusterIp: string, reject: Reject): string {
   const address = parseIpv4(clusterIp);
   if (address === undefined) {
     const headless = clusterIp === 'None' ? '; headless Services are not supported by shunt' : '';
-    reject(path, `clusterIP is ${JSON.stringify(clusterIp)}`, `an IPv4 address${headless}`);
+    reject(path, `clusterIP is ${shown(clusterIp)}`, `an IPv4 address${headless}`);
     return clusterIp;
   }
   const reserved = reservedFor({ base: address, prefix: 32 });

@@ -89,6 +89,7 @@ const apiVersions = ['shunt.dev/v1alpha1'];
 
 export const workloadKind: Kind<Static<typeof Spec>, Workload> = {
   name: 'Workload',
+  summary: 'A program with an identity: a control group and a network namespace of its own, and a service account.',
   apiVersions,
   schema: resource('Workload', apiVersions, { metadata: Metadata, spec: Type.Optional(Spec) }),
   build: ({ metadata, spec }, reject) => {

@@ -150,6 +150,12 @@ describe('mistakes', () => {
     ]);
   });
 
+  test('a value with two faults is named once', () => {
+    expect(
+      mistakes(`apiVersion: shunt.dev/v1alpha1\nkind: Workload\nmetadata: {name: ${'A'.repeat(64)}}\n`),
+    ).toHaveLength(1);
+  });
+
   test('a Service is not called dangling while a Workload has a mistake of its own', () => {
     expect(mistakes(service('web', '[{port: 1}]'), `${workload('web')}spec: {x: 1}`)).toHaveLength(1);
     expect(mistakes(service('web', '[{port: 1}]'))).toEqual([
