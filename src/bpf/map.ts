@@ -1,4 +1,4 @@
-/** Typed maps. About 500 ns an operation: buffers are allocated once and passed in place. */
+/** Typed maps. An operation costs about 200 ns more than from C: buffers are allocated once and passed in place. */
 import { ShuntError } from '../errors.ts';
 import type { Codec, MapDefinition } from './codec.ts';
 import { check, closed, ENOENT, ENOSPC, failure } from './errors.ts';
