@@ -71,7 +71,7 @@ each field that it has matches, by any of its values. Ports are those of the wor
 | \`/a/{**}\` | paths only: \`{**}\` is any text, also none; so \`/a/\` and \`/a/b/c\`, not \`/a\` |
 
 A path is compared without query and fragment. The wildcards of a template take the characters that RFC 3986 allows in a
-path, without \`*\`, as Envoy's do. Values that could never match (a method in small letters, a \`*\` inside, \`spiffe://\`) are
+path, as Envoy's do. Values that could never match (a method in small letters, a \`*\` inside, \`spiffe://\`) are
 refused: in a DENY policy they would silently deny nothing.
 
 **TCP.** A port that no Service serves as HTTP is judged when the connection is made. As in Istio, an ALLOW rule with

@@ -1,7 +1,7 @@
 /** The patterns of an AuthorizationPolicy as regular expressions that match a whole text. Pure. */
 
-/** Characters that a wildcard of a template takes: RFC 3986 pchar without `*`, as in Envoy's URI templates. */
-const PATH_CHARACTER = "[-a-zA-Z0-9._~%!$&'()+,;:=@]";
+/** Characters that a wildcard of a template takes: pchar of RFC 3986, as in Envoy's URI templates. */
+const PATH_CHARACTER = "[-a-zA-Z0-9._~%!$&'()*+,;:=@]";
 
 /** `*`: any text that is not empty. `*x`: ends with x. `x*`: begins with x. All else: equal. */
 export function textRegExp(pattern: string): RegExp {

@@ -95,6 +95,8 @@ describe('one policy: a request is allowed or denied', () => {
     ['{rules: [{to: [{operation: {paths: ["/{**}/price"]}}]}]}', { path: '/price' }, false],
     ['{rules: [{to: [{operation: {paths: ["/{*}/x/{**}"]}}]}]}', { path: '/a/x/b/c?d' }, true],
     ['{rules: [{to: [{operation: {paths: ["/items/{**}/"]}}]}]}', { path: '/items/a/b' }, false],
+    ['{rules: [{to: [{operation: {paths: ["/items/{*}"]}}]}]}', { path: "/items/a*b=c@d;e'" }, true],
+    ['{rules: [{to: [{operation: {paths: ["/items/{*}"]}}]}]}', { path: '/items/a"b' }, false],
     // all fields of an operation, any of the operations, from and to
     ['{rules: [{to: [{operation: {methods: [POST], paths: [/items]}}]}]}', {}, false],
     ['{rules: [{to: [{operation: {methods: [POST]}}, {operation: {paths: [/items]}}]}]}', {}, true],
