@@ -2,8 +2,8 @@ import { Bytes } from "proxy-wasm-sdk/assembly";
 
 /**
  * A path with `{*}` (one segment, not empty) and at most one `{**}` (anything, also nothing, also slashes), the last of
- * them; literal segments may follow it. As Envoy's URI templates, a wildcard takes only characters that RFC 3986 allows in
- * a path, without `*`. Matching never goes back: a segment ends at its slash, and what follows `{**}` is a literal.
+ * them; literal segments may follow it. As in Envoy's URI templates, a wildcard takes only characters that RFC 3986 allows
+ * in a path. Matching never goes back: a segment ends at its slash, and what follows `{**}` is a literal.
  */
 export class Template {
   /** literals[0] {*} literals[1] {*} … ; the last one runs to the end of the path or to `{**}`. */
@@ -80,17 +80,20 @@ function segmentEnd(path: Bytes, at: i32, slashes: bool): i32 {
 }
 
 function isLiteral(text: string): bool {
-  for (let i = 0; i < text.length; i++) if (!isPathCharacter(text.charCodeAt(i))) return false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c == 0x2a || !isPathCharacter(c)) return false;
+  }
   return true;
 }
 
-/** RFC 3986 pchar without `*`. */
+/** RFC 3986 pchar. */
 function isPathCharacter(c: i32): bool {
   const lower = c | 0x20;
   if ((lower >= 0x61 && lower <= 0x7a) || (c >= 0x30 && c <= 0x39)) return true;
   switch (c) {
-    case 0x21: case 0x24: case 0x25: case 0x26: case 0x27: case 0x28: case 0x29: case 0x2b: case 0x2c: case 0x2d:
-    case 0x2e: case 0x3a: case 0x3b: case 0x3d: case 0x40: case 0x5f: case 0x7e:
+    case 0x21: case 0x24: case 0x25: case 0x26: case 0x27: case 0x28: case 0x29: case 0x2a: case 0x2b: case 0x2c:
+    case 0x2d: case 0x2e: case 0x3a: case 0x3b: case 0x3d: case 0x40: case 0x5f: case 0x7e:
       return true;
     default:
       return false;

@@ -18,6 +18,8 @@ export interface Case {
   readonly by: string | undefined;
   /** What the response details say of a denial. */
   readonly details: string;
+  /** Envoy answers 400 to it over HTTP/1 before any filter: a byte above ASCII, a method that it does not know. */
+  readonly malformed: boolean;
 }
 
 interface Group {
@@ -53,7 +55,8 @@ export const cases: Case[] = file.groups.flatMap(({ name, requests }, index) =>
     const [outcome, by] = verdict.split(' ');
     const allowed = outcome === 'allow';
     const policy = by === undefined || by === 'none' || by.startsWith('unknown') ? by : `${prefixOf(index)}/${by}`;
+    const malformed = /[^!-~]/.test(path) || method === 'BREW';
     const details = allowed ? '' : `shunt_denied[${policy}]`;
-    return { group: name, cluster: clusterOf(index), source, method, path, allowed, by: policy, details };
+    return { group: name, cluster: clusterOf(index), source, method, path, allowed, by: policy, details, malformed };
   }),
 );
