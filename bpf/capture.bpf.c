@@ -28,14 +28,11 @@
 #include <linux/bpf.h>
 #include <linux/in.h>
 #include <linux/in6.h>
-#include <linux/if_ether.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/pkt_cls.h>
-#include <linux/tcp.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "abi.h"
+#include "capture_guard.h"
+#include "capture_maps.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -50,7 +47,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define SOCKOPT_BUFFER_MAX 4096
 #define LOOPBACK_BE bpf_htonl(INADDR_LOOPBACK)
 #define MAPPED_PREFIX_BE bpf_htonl(0x0000ffff)
-#define IP_FRAGMENTED_BE bpf_htons(0x3fff) /* "more fragments" or an offset */
 
 /*
  * The verifier refuses two things that clang likes: to merge neighbouring context reads into a wider one,
@@ -58,75 +54,6 @@ char LICENSE[] SEC("license") = "GPL";
  * as it is written.
  */
 #define READ(field) (*(volatile typeof(field) *)&(field))
-
-/* A connection to the proxy as the client's end names it: 127.0.0.1 exists in every namespace. */
-struct client {
-	__u64 netns_cookie;
-	__u32 ip_be;
-	__u16 port_be;
-	__u16 reserved; /* 0 */
-};
-_Static_assert(sizeof(struct client) == 16, "client");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct shunt_settings);
-} settings SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct shunt_destination_key);
-	__type(value, struct shunt_destination);
-} destinations SEC(".maps");
-
-/* Value: enum shunt_verdict. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 131072);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct shunt_verdict_key);
-	__type(value, __u32);
-} verdicts SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SHUNT_COUNTER_COUNT);
-	__type(key, __u32);
-	__type(value, __u64);
-} counters SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 256 * 1024);
-} events SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct shunt_destination_key);
-} originals SEC(".maps");
-
-/* LRU: what no proxy asked for (its listener was full) must not stay. Evicting a live one closes a
- * connection. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 65536);
-	__type(key, struct client);
-	__type(value, struct shunt_destination_key);
-} pending SEC(".maps");
-
-static __always_inline void count(__u32 counter)
-{
-	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
-
-	if (value)
-		__sync_fetch_and_add(value, 1);
-}
 
 static __always_inline void report_denied(__u64 cgroup_id, const struct shunt_destination_key *destination)
 {
@@ -374,76 +301,8 @@ int original_dst(struct bpf_sockopt *ctx)
 	return 1;
 }
 
-static __always_inline int guard_drop(void)
-{
-	count(SHUNT_COUNTER_GUARD_DROPPED);
-	return TC_ACT_SHOT;
-}
-
-/* One event a connection attempt, not one a packet. */
-static __always_inline void report_guarded(const struct iphdr *ip, __u16 port_be)
-{
-	struct shunt_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-
-	if (!event)
-		return;
-	__builtin_memset(event, 0, sizeof(*event));
-	event->time_ns = bpf_ktime_get_ns();
-	event->kind = SHUNT_EVENT_GUARD_DROPPED;
-	event->source_ip_be = ip->saddr;
-	event->destination_ip_be = ip->daddr;
-	event->destination_port_be = port_be;
-	bpf_ringbuf_submit(event, 0);
-}
-
-static __always_inline int guard_ipv4(struct __sk_buff *skb)
-{
-	struct shunt_destination_key key = {};
-	struct shunt_destination *destination;
-	struct iphdr ip;
-	struct tcphdr tcp;
-
-	if (bpf_skb_load_bytes_relative(skb, 0, &ip, sizeof(ip), BPF_HDR_START_NET) || ip.ihl < 5)
-		return guard_drop();
-	if (ip.protocol != IPPROTO_TCP)
-		return TC_ACT_UNSPEC;
-	/*
-	 * A fragment can hide the port from this program and show it after reassembly. TCP on one machine
-	 * does not fragment, so no fragment of TCP passes.
-	 */
-	if (ip.frag_off & IP_FRAGMENTED_BE)
-		return guard_drop();
-	if (bpf_skb_load_bytes_relative(skb, ip.ihl * 4, &tcp, sizeof(tcp), BPF_HDR_START_NET))
-		return guard_drop();
-	key.ip_be = ip.daddr;
-	key.port_be = tcp.dest;
-	destination = bpf_map_lookup_elem(&destinations, &key);
-	if (!destination || destination->kind != SHUNT_DESTINATION_WORKLOAD)
-		return TC_ACT_UNSPEC;
-	if (tcp.syn && !tcp.ack)
-		report_guarded(&ip, key.port_be);
-	return guard_drop();
-}
-
-/*
- * Every TCP packet to a guarded {address, port} is dropped, not only a SYN: no connection to it came over
- * eth0 lawfully, also not one that is older than the guard or a simultaneous open. Answers to the
- * workload's own connections go to other ports: the kernel gives none of a listener's ports to connect(2).
- * IPv6 has no addresses here and is off (src/workload); should it be switched on, unicast is dropped,
- * multicast (never TCP) passes.
- */
 SEC("tc")
 int guard(struct __sk_buff *skb)
 {
-	struct ipv6hdr ip6;
-
-	switch (skb->protocol) {
-	case bpf_htons(ETH_P_IP):
-		return guard_ipv4(skb);
-	case bpf_htons(ETH_P_IPV6):
-		if (bpf_skb_load_bytes_relative(skb, 0, &ip6, sizeof(ip6), BPF_HDR_START_NET))
-			return guard_drop();
-		return ip6.daddr.in6_u.u6_addr8[0] == 0xff ? TC_ACT_UNSPEC : guard_drop();
-	}
-	return TC_ACT_UNSPEC;
+	return guard_packet(skb);
 }
