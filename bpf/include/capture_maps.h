@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
-/* The maps of capture. `settings`, `counters`, `events` are the fast path's too, found by their pins' names. */
+/* The maps of capture. The fast path finds `settings`, `counters` and `events` by their pins' names. */
 #ifndef SHUNT_CAPTURE_MAPS_H
 #define SHUNT_CAPTURE_MAPS_H
 
