@@ -20,7 +20,7 @@ export interface Connection {
 
 export interface Request extends Connection {
   readonly method: string;
-  /** With or without query and fragment, which are not matched. Absent: CONNECT; then no rule with paths matches. */
+  /** As text (UTF-8), with or without query and fragment, which are not matched. Absent: CONNECT; then no rule with paths matches. */
   readonly path?: string;
 }
 
