@@ -4,20 +4,23 @@
  */
 import type { FastPathStatus } from '../../../src/api/types.ts';
 
-type Bytes = Pick<FastPathStatus, 'redirectedBytes' | 'safeReaderBytes'>;
+type Counters = Pick<FastPathStatus, 'redirectedBytes' | 'safeReaderBytes' | 'bytes'>;
+
+export interface Share extends Counters {
+  /** redirectedBytes / safeReaderBytes; null while nothing was sent. */
+  readonly share: number | null;
+}
+
+const NOTHING: Counters = { redirectedBytes: 0, safeReaderBytes: 0, bytes: {} };
 
 export class ShareMeter {
-  #redirectedBytes = 0;
-  #safeReaderBytes = 0;
-  #last: Bytes | undefined;
+  #sum = NOTHING;
+  #last: Counters | undefined;
 
   /** The newest counters; what was sent since those before them counts. */
-  add(now: Bytes): void {
-    if (this.#last !== undefined) {
-      this.#redirectedBytes += now.redirectedBytes - this.#last.redirectedBytes;
-      this.#safeReaderBytes += now.safeReaderBytes - this.#last.safeReaderBytes;
-    }
-    this.#last = { redirectedBytes: now.redirectedBytes, safeReaderBytes: now.safeReaderBytes };
+  add(now: Counters): void {
+    if (this.#last !== undefined) this.#sum = combine(this.#sum, now, this.#last);
+    this.#last = now;
   }
 
   /** What is sent from now until the next {@link add} does not count. */
@@ -25,13 +28,22 @@ export class ShareMeter {
     this.#last = undefined;
   }
 
-  /** `share` is null while nothing was sent. */
-  total(): { redirectedBytes: number; safeReaderBytes: number; share: number | null } {
-    const [redirectedBytes, safeReaderBytes] = [this.#redirectedBytes, this.#safeReaderBytes];
-    return {
-      redirectedBytes,
-      safeReaderBytes,
-      share: safeReaderBytes === 0 ? null : redirectedBytes / safeReaderBytes,
-    };
+  total(): Share {
+    const { redirectedBytes, safeReaderBytes, bytes } = this.#sum;
+    const share = safeReaderBytes === 0 ? null : redirectedBytes / safeReaderBytes;
+    return { redirectedBytes, safeReaderBytes, share, bytes };
   }
+}
+
+/** sum + now - before. */
+function combine(sum: Counters, now: Counters, before: Counters): Counters {
+  const outcomes = Object.keys(now.bytes).map((name): [string, number] => [
+    name,
+    (sum.bytes[name] ?? 0) + (now.bytes[name] ?? 0) - (before.bytes[name] ?? 0),
+  ]);
+  return {
+    redirectedBytes: sum.redirectedBytes + now.redirectedBytes - before.redirectedBytes,
+    safeReaderBytes: sum.safeReaderBytes + now.safeReaderBytes - before.safeReaderBytes,
+    bytes: Object.fromEntries(outcomes),
+  };
 }

@@ -12,9 +12,10 @@ import type { Live } from './tables.ts';
 
 const READY_TIMEOUT_MS = 60_000;
 const LAST_REPORT_TIMEOUT_MS = 10_000;
-const ROUNDS = 5;
+/** Many short turns rather than few long ones: what disturbs one turn is one of many. */
+const ROUNDS = 8;
 /** How long the shop runs before the comparison when nobody says how long in all. */
-const UNHURRIED_MS = { before: 5000, phase: 1500 };
+const UNHURRIED_MS = { before: 5000, phase: 1000 };
 
 export interface ShopOptions {
   readonly instance: string;
@@ -97,7 +98,7 @@ async function session(shunt: Shunt, observer: Observer, options: ShopOptions, s
 
   await observer.pauseCounting();
   observer.doing = `comparing: fast path on and paused, ${ROUNDS} times each`;
-  const phaseMs = durationMs === undefined ? UNHURRIED_MS.phase : Math.min(2000, Math.round(durationMs * 0.03));
+  const phaseMs = durationMs === undefined ? UNHURRIED_MS.phase : Math.min(2000, Math.round(durationMs * 0.02));
   observer.measurement = await measure(shunt, { rounds: ROUNDS, phaseMs, signal });
   observer.doing = durationMs === undefined ? 'running; Ctrl-C ends it' : 'running';
   await observer.count();

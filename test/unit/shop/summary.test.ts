@@ -29,7 +29,7 @@ const report: LoadReport = {
 const good: Observed = {
   instance: 'shop',
   report,
-  fastPath: { redirectedBytes: 95, safeReaderBytes: 100, share: 0.95 },
+  fastPath: { redirectedBytes: 95, safeReaderBytes: 100, share: 0.95, bytes: {} },
   memory: { envoyPssBytes: 1, supervisorPssBytes: 1 },
   measurement: { rounds: 5, phaseMs: 900, on: phases, paused: phases, ratio: phases, failed: 0, shareOn: 1 },
   ranToTheEnd: true,
@@ -78,7 +78,7 @@ describe('summaryOf', () => {
     ],
     [
       'a low share',
-      { ...good, fastPath: { redirectedBytes: 89, safeReaderBytes: 100, share: 0.89 } },
+      { ...good, fastPath: { redirectedBytes: 89, safeReaderBytes: 100, share: 0.89, bytes: {} } },
       'at least 90 % of the bytes towards safe readers took the fast path',
     ],
     ['something left', { ...good, leftovers: ['/run/shunt/shop'] }, 'nothing of it is left on the machine'],
@@ -102,13 +102,22 @@ describe('summaryOf', () => {
 });
 
 describe('ShareMeter', () => {
-  const at = (redirectedBytes: number, safeReaderBytes: number) => ({ redirectedBytes, safeReaderBytes });
+  const at = (redirectedBytes: number, safeReaderBytes: number) => ({
+    redirectedBytes,
+    safeReaderBytes,
+    bytes: { redirected: redirectedBytes, handover: safeReaderBytes - redirectedBytes },
+  });
 
   it('counts from the first look on', () => {
     const share = new ShareMeter();
     share.add(at(1000, 5000));
     share.add(at(1090, 5100));
-    expect(share.total()).toEqual({ redirectedBytes: 90, safeReaderBytes: 100, share: 0.9 });
+    expect(share.total()).toEqual({
+      redirectedBytes: 90,
+      safeReaderBytes: 100,
+      share: 0.9,
+      bytes: { redirected: 90, handover: 10 },
+    });
   });
 
   it('leaves out what was sent between a skip and the next look', () => {
