@@ -22,6 +22,7 @@ readonly PACKAGE_NEEDS=(
   nginx=nginx
   npm=npm
   ps=procps
+  python3=python3
   redis-cli=redis-tools
   redis-server=redis-server
   wrk=wrk
@@ -64,13 +65,30 @@ services_restore() {
   fi
 }
 
+# Nor at the next boot: the examples and tests start their own. Only what was installed just now; a server that was
+# there before is the administrator's.
+services_disable() {
+  local service
+  for service in nginx redis-server; do
+    case " $1" in
+    *" $service "*)
+      if has_command systemctl; then
+        logged systemctl disable "$service" || true
+      else
+        logged deb-systemd-helper disable "$service.service" || true
+      fi
+      ;;
+    esac
+  done
+}
+
 packages_apt() {
   DEBIAN_FRONTEND=noninteractive logged apt-get -q -y \
     -o DPkg::Lock::Timeout=300 -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 "$@"
 }
 
 packages_install() {
-  local missing service
+  local missing
   services_restore
   missing=$(packages_missing | sort -u | tr '\n' ' ')
   [ -n "$missing" ] || return 0
@@ -88,12 +106,7 @@ packages_install() {
     fail "cannot install Debian packages (${missing% }): $(reason 'apt failed' '^(E|dpkg):'); try: apt-get install -f (log: $LOG)"
   fi
   services_restore
-  # nor at the next boot: the examples and tests start their own
-  for service in nginx redis-server; do
-    case " $missing" in
-    *" $service "*) if has_command systemctl; then logged systemctl disable "$service" || true; fi ;;
-    esac
-  done
+  services_disable "$missing"
   hash -r
   local still
   still=$(packages_missing | sort -u | tr '\n' ' ')

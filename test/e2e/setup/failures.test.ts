@@ -85,10 +85,11 @@ describe('without a network', () => {
     // apt itself, on a state in which nothing is installed and no package list was ever read
     const state = join(copy.directory, 'apt-state');
     mkdirSync(join(state, 'lists/partial'), { recursive: true });
+    mkdirSync(join(state, 'cache/archives/partial'), { recursive: true });
     writeFileSync(join(state, 'status'), '');
     writeFileSync(
       join(state, 'apt.conf'),
-      `Dir::State::status "${state}/status";\nDir::State::lists "${state}/lists";\nAPT::Sandbox::User "root";\n`,
+      `Dir::State::status "${state}/status";\nDir::State::lists "${state}/lists";\nDir::Cache "${state}/cache";\nAPT::Sandbox::User "root";\n`,
     );
     const outcome = setUp({
       directory: copy.directory,

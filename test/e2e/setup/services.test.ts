@@ -14,6 +14,9 @@ function installNginx(directory: string, policy: string | undefined, aptInstall:
   const apt = join(directory, 'apt-get');
   writeFileSync(apt, `#!/bin/bash\ncase "$*" in *--download-only*|*update*) exit 0 ;; esac\n${aptInstall}\n`);
   chmodSync(apt, 0o755);
+  // records what it is told, so that no service of this machine is touched
+  mkdirSync(join(directory, 'bin'));
+  writeFileSync(join(directory, 'bin/systemctl'), `#!/bin/sh\necho "$*" >>${directory}/systemctl\n`, { mode: 0o755 });
   if (policy !== undefined) writeFileSync(join(sbin, 'policy-rc.d'), policy, { mode: 0o755 });
   return setUp({
     directory,
@@ -24,7 +27,10 @@ function installNginx(directory: string, policy: string | undefined, aptInstall:
       done
       mount --bind ${sbin} /usr/sbin
       mount --bind ${apt} /usr/bin/apt-get`,
-    environment: { SHUNT_ENVOY: join(checkout, '.deps/envoy/envoy/_bin/envoy') },
+    environment: {
+      SHUNT_ENVOY: join(checkout, '.deps/envoy/envoy/_bin/envoy'),
+      PATH: `${directory}/bin:${process.env.PATH}`,
+    },
   });
 }
 
@@ -36,13 +42,14 @@ const install = (directory: string): string =>
 const theirs = '#!/bin/sh\n# the administrator\nexit 104\n';
 
 describe('the packages of servers', () => {
-  it('are installed with their services forbidden to start, and what was the policy before is the policy after', () => {
+  it('are installed with their services forbidden to start, now and at boot, and what was the policy before is the policy after', () => {
     using copy = bareCopy();
     const outcome = installNginx(copy.directory, theirs, install(copy.directory));
     expect(outcome.lines).toEqual(['setup: installed Debian packages: nginx']);
     expect(readFileSync(join(copy.directory, 'verdict'), 'utf8')).toBe('101\n');
     expect(readFileSync(join(copy.directory, 'sbin/policy-rc.d'), 'utf8')).toBe(theirs);
     expect(policies(copy.directory)).toEqual(['policy-rc.d']);
+    expect(readFileSync(join(copy.directory, 'systemctl'), 'utf8')).toBe('disable nginx\n');
   });
 
   it('leave no policy behind where there was none', () => {
