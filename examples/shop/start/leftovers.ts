@@ -16,8 +16,12 @@ export function leftovers(instance: Instance, pids: ReadonlySet<number>): string
   return [...directories, ...namespaces, ...devices.map((name) => `device ${name}`), ...processes, ...mounts];
 }
 
-/** A pid may be another program's by now: that one is not in the instance's cgroup and was not started for it. */
+/**
+ * A pid may be another program's by now: that one is not in the instance's cgroup and was not started for it. A process that
+ * has ended and waits for its parent to ask (a zombie) holds nothing but its number.
+ */
 function belongsTo(pid: number, instance: Instance): boolean {
+  if (/^State:\s+Z/m.test(textOf(`/proc/${pid}/status`) ?? '')) return false;
   const cgroup = textOf(`/proc/${pid}/cgroup`) ?? '';
   const command = textOf(`/proc/${pid}/cmdline`) ?? '';
   return cgroup.includes(`/shunt/${instance.name}/`) || command.split('\0').includes(instance.name);
