@@ -1,22 +1,31 @@
 /** Pins: files on bpffs that keep a map, link or program alive without a process. */
-import { mkdirSync, rmSync, statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { ShuntError } from '../errors.ts';
 import { check, ENOENT } from './errors.ts';
 import { libbpf } from './ffi.ts';
 
 const BPF_FS_MAGIC = 0xcafe4a11;
 
-/** Makes a directory (0700) and its parents on bpffs. @throws E_NEEDS when bpffs is not mounted there. */
+/**
+ * Makes a directory (0700) and its parents on bpffs. @throws E_NEEDS when the path is not on bpffs (nothing is made then),
+ * E_BPF_PIN.
+ */
 export function makePinDir(path: string): void {
+  if (statfsSync(nearestExisting(path)).type !== BPF_FS_MAGIC) {
+    throw new ShuntError('E_NEEDS', `${path} is not on bpffs; mount it: mount -t bpf bpf /sys/fs/bpf`);
+  }
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw new ShuntError('E_BPF_PIN', `make pin directory ${path}: ${(cause as Error).message}`, { cause });
   }
-  if (statfsSync(path).type !== BPF_FS_MAGIC) {
-    throw new ShuntError('E_NEEDS', `${path} is not on bpffs; mount it: mount -t bpf bpf /sys/fs/bpf`);
-  }
+}
+
+function nearestExisting(path: string): string {
+  let nearest = resolve(path);
+  while (!existsSync(nearest)) nearest = dirname(nearest);
+  return nearest;
 }
 
 /** Pins a descriptor. @throws E_BPF_PIN, also when the path exists. */

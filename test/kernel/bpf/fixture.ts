@@ -3,12 +3,13 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { arch, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { removePins } from '../../../src/bpf/pins.ts';
 import { cgroup2Mount } from '../../../src/instance.ts';
 
 const here = import.meta.dirname;
 const outDir = mkdtempSync(join(tmpdir(), 'shunt-test-bpf-'));
-process.once('exit', () => rmSync(outDir, { recursive: true }));
+afterAll(() => rmSync(outDir, { recursive: true }));
 const MULTIARCH = { x64: 'x86_64', arm64: 'aarch64' }[arch() as 'x64' | 'arm64'];
 
 /** Compiles NAME.bpf.c and returns the object. @param defines For example `HASH_ENTRIES=5`: another object of one source. */

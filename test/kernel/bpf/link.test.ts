@@ -8,11 +8,9 @@ import { definitions } from './definitions.ts';
 import { compile, connectFrom, makeCgroup, makePinPath } from './fixture.ts';
 
 const object = BpfObject.open(compile('basic')).load();
+afterAll(() => object[Symbol.dispose]());
 const cgroup = makeCgroup('link');
-afterAll(() => {
-  object[Symbol.dispose]();
-  cgroup[Symbol.dispose]();
-});
+afterAll(() => cgroup[Symbol.dispose]());
 const allow = object.program('allow');
 const deny = object.program('deny');
 

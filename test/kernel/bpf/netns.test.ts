@@ -7,12 +7,10 @@ import { attachTc, detachTc, queryTc, type TcPoint } from '../../../src/bpf/tc.t
 import { definitions } from './definitions.ts';
 import { compile, makeNetns } from './fixture.ts';
 
-const netns = makeNetns('a');
 const object = BpfObject.open(compile('basic')).load();
-afterAll(() => {
-  object[Symbol.dispose]();
-  netns[Symbol.dispose]();
-});
+afterAll(() => object[Symbol.dispose]());
+const netns = makeNetns('a');
+afterAll(() => netns[Symbol.dispose]());
 const current = (): string => readlinkSync('/proc/thread-self/ns/net');
 
 describe('inNetns', () => {

@@ -12,15 +12,13 @@ const CONNECT_BYTES = (2 + 3 + 6 + 13) * 8;
 const WORDS = [1, 2, 5, 12];
 
 const object = BpfObject.open(compile('basic')).load();
+afterAll(() => object[Symbol.dispose]());
 const cgroup = makeCgroup('ring');
+afterAll(() => cgroup[Symbol.dispose]());
 const link = object.program('allow').attachCgroup(cgroup.path);
+afterAll(() => link[Symbol.dispose]());
 const ring = object.map(definitions.ring);
 const state = object.map(definitions.state);
-afterAll(() => {
-  link[Symbol.dispose]();
-  object[Symbol.dispose]();
-  cgroup[Symbol.dispose]();
-});
 afterEach(() => {
   using rest = new RingReader(ring, RING_BYTES, () => {});
   rest.drain();
