@@ -1,0 +1,87 @@
+/**
+ * The race that breaks every naive fast path: bytes are under way by TCP when the first are redirected. Needs two
+ * processors and receive-packet steering, so that TCP receives on one while the sender goes on on the other.
+ */
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { NATIVE } from './peer.ts';
+import { IPV6, Sandbox, type SandboxOptions } from './sandbox.ts';
+
+const CONNECTIONS = 12_000;
+/** Without what it needs, the fast path fails long before this many. */
+const CONNECTIONS_WRONG = 2_000;
+const BYTES_MAX = 24_000;
+
+interface Tally {
+  connections: number;
+  messages: number;
+  bytes: number;
+  reordered: number;
+  lost: number;
+  failed: number;
+  stuck: number;
+  milliseconds: number;
+}
+
+/** `b` makes the veth the way between the two. */
+async function race(sandbox: Sandbox, server: 'a' | 'b', ip: string, connections: number): Promise<Tally> {
+  sandbox.steer();
+  const enter = 'echo $$ > "$0"/cgroup.procs && exec "$@"';
+  const command = [`${NATIVE}/race`, '--address', ip, '--connections', connections, '--bytes', BYTES_MAX];
+  const namespaces = ['--client-netns', sandbox.netns('a'), '--server-netns', sandbox.netns(server)];
+  const { stdout } = await promisify(execFile)(
+    'sh',
+    ['-c', enter, sandbox.cgroup('client'), ...command.map(String), ...namespaces],
+    { timeout: 60_000 },
+  );
+  return JSON.parse(stdout) as Tally;
+}
+
+/** Early, while the first bytes are under way. */
+const SETTINGS: SandboxOptions = { settings: { promoteAfterSegments: 2 } };
+
+describe('delivers every byte of racing connections in order', () => {
+  test.each([
+    ['IPv4 on lo', 'a', '127.0.0.1'],
+    ['IPv6 on a veth', 'b', IPV6.b],
+  ] as const)('over %s', async (_, server, ip) => {
+    await using sandbox = new Sandbox(SETTINGS);
+    const tally = await race(sandbox, server, ip, CONNECTIONS);
+    expect(tally).toMatchObject({ connections: CONNECTIONS, reordered: 0, lost: 0, failed: 0, stuck: 0 });
+    // That it was a race: part of the messages had to wait for the handover, part was redirected.
+    const share = (outcome: 'REDIRECTED' | 'HANDOVER') => sandbox.fastPath.messages(outcome) / tally.messages;
+    expect(share('REDIRECTED'), JSON.stringify(sandbox.fastPath.outcomes())).toBeGreaterThan(0.2);
+    expect(share('HANDOVER')).toBeGreaterThan(0.02);
+    expect(sandbox.fastPath.count('LINKED')).toBeGreaterThan(CONNECTIONS / 4);
+    expect(sandbox.fastPath.count('REFUSED_SEQUENCE')).toBe(0);
+    expect(sandbox.fastPath.flows()).toHaveLength(0);
+  });
+});
+
+test('is a race that catches a fast path without the handover check', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'shunt-race-'));
+  try {
+    const object = join(directory, 'fastpath.bpf.o');
+    compile(object, '-DSHUNT_TEST_WITHOUT_HANDOVER');
+    await using sandbox = new Sandbox({ ...SETTINGS, object });
+    const tally = await race(sandbox, 'a', '127.0.0.1', CONNECTIONS_WRONG);
+    expect(tally.reordered).toBeGreaterThan(CONNECTIONS_WRONG / 100);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+function compile(object: string, define: string): void {
+  const root = fileURLToPath(new URL('../../..', import.meta.url));
+  const machine = execFileSync('uname', ['-m'], { encoding: 'utf8' }).trim();
+  const include = ['-Ibpf/include', `-I/usr/include/${machine}-linux-gnu`];
+  execFileSync('clang', ['-target', 'bpf', '-O2', '-g', define, ...include, '-c', 'bpf/fastpath.bpf.c', '-o', object], {
+    cwd: root,
+    stdio: 'pipe',
+  });
+}

@@ -1,0 +1,151 @@
+/** Two namespaces joined by a veth, a cgroup with two members and one outsider, and the fast path on all of it. */
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Reader, type Settings } from '../../../src/generated/abi.ts';
+import { cgroup2Mount } from '../../../src/instance.ts';
+import { FastPath } from '../../support/fastpath-fixture.ts';
+import { Peer, type Wait } from './peer.ts';
+
+export type Side = 'a' | 'b';
+/** Cgroups: `client` and `server` are members, `outside` is not, and a test may add more below them. */
+export type Group = 'client' | 'server' | 'outside' | `${'client' | 'server'}/${string}`;
+const GROUPS = ['client', 'server', 'outside'] as const;
+
+export const IPS = { a: '10.96.0.1', b: '10.96.0.2' } as const;
+export const IPV6 = { a: 'fd96::1', b: 'fd96::2' } as const;
+
+export interface SandboxOptions {
+  readonly object?: string;
+  readonly settings?: Partial<Settings>;
+  /** How readers in `server` are treated. Default AUTO; those in `client` always are. */
+  readonly server?: (typeof Reader)[keyof typeof Reader];
+}
+
+export interface PairOptions {
+  /** Default: both in namespace a, over lo. */
+  readonly sides?: readonly [client: Side, server: Side];
+  /** The server's address. Default 127.0.0.1. */
+  readonly ip?: string;
+  readonly groups?: readonly [client: Group, server: Group];
+  /** Default: level, level. */
+  readonly waits?: readonly [client: Wait, server: Wait];
+  /** Before any byte is sent. */
+  readonly prepare?: (client: Peer, server: Peer) => Promise<unknown>;
+  /** Rounds of 64 bytes each way before the test begins; 0: none. Default 20. */
+  readonly warmUpRounds?: number;
+}
+
+const ROUND_BYTES = 64;
+
+export class Sandbox implements AsyncDisposable {
+  readonly fastPath: FastPath;
+  readonly #name = `shunt-fp-${randomBytes(3).toString('hex')}`;
+  readonly #undo = new AsyncDisposableStack();
+
+  constructor(options: SandboxOptions = {}) {
+    try {
+      for (const side of ['a', 'b'] as const) this.#addNamespace(side);
+      this.#join();
+      this.#addCgroups();
+      const devices = ['a', 'b'].flatMap((side) =>
+        ['lo', 'eth0'].map((device) => ({ netns: this.netns(side as Side), device })),
+      );
+      this.fastPath = FastPath.load({ ...options, cgroup: this.#cgroup(), devices });
+      this.#undo.use(this.fastPath);
+      this.fastPath.addMember(this.cgroup('client'), Reader.AUTO);
+      this.fastPath.addMember(this.cgroup('server'), options.server ?? Reader.AUTO);
+    } catch (error) {
+      void this.#undo.disposeAsync();
+      throw error;
+    }
+  }
+
+  netns(side: Side): string {
+    return `/run/netns/${this.#name}-${side}`;
+  }
+
+  cgroup(group: Group): string {
+    return join(this.#cgroup(), group);
+  }
+
+  /** Made now, removed with the sandbox. */
+  addCgroup(group: Group): void {
+    const path = this.cgroup(group);
+    mkdirSync(path);
+    this.#undo.defer(() => rmdirSync(path));
+  }
+
+  peer(side: Side, group: Group): Peer {
+    return this.#undo.use(new Peer(this.netns(side), this.cgroup(group)));
+  }
+
+  /** A connection whose ends asked and answered long enough to be promoted, if they may be. */
+  async pair(options: PairOptions = {}): Promise<{ client: Peer; server: Peer }> {
+    const { sides = ['a', 'a'], ip = '127.0.0.1', groups = ['client', 'server'], warmUpRounds = 20 } = options;
+    const { waits = ['level', 'level'], prepare } = options;
+    const client = this.peer(sides[0], groups[0]);
+    const server = this.peer(sides[1], groups[1]);
+    const { bytes: port } = await server.do('listen', ip);
+    await client.do('connect', ip, port);
+    await server.do('accept');
+    await client.do('wait', waits[0]);
+    await server.do('wait', waits[1]);
+    await prepare?.(client, server);
+    if (warmUpRounds > 0) await this.rounds(client, server, warmUpRounds);
+    return { client, server };
+  }
+
+  /** The client asks, the server answers; each is waiting when the other sends. */
+  async rounds(client: Peer, server: Peer, rounds: number, bytes: number = ROUND_BYTES): Promise<void> {
+    await Promise.all([server.do('echo', rounds * bytes, 10_000), client.do('ask', rounds, bytes, 10_000)]);
+  }
+
+  /** Receive-packet steering to every processor, on lo and on the veth: segments are received on another one. */
+  steer(): void {
+    const processors = (2 ** Math.min(availableParallelism(), 8) - 1).toString(16);
+    const script = `for file in /sys/class/net/*/queues/rx-0/rps_cpus; do echo ${processors} > $file || exit 1; done`;
+    for (const side of ['a', 'b'] as const) {
+      execFileSync('ip', ['netns', 'exec', `${this.#name}-${side}`, 'sh', '-c', script], { stdio: 'pipe' });
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#undo.disposeAsync() as Promise<void>;
+  }
+
+  #cgroup(): string {
+    return join(cgroup2Mount(), this.#name);
+  }
+
+  #addNamespace(side: Side): void {
+    const name = `${this.#name}-${side}`;
+    ip('netns', 'add', name);
+    this.#undo.defer(() => ip('netns', 'del', name));
+    ip('-n', name, 'link', 'set', 'lo', 'up');
+  }
+
+  #join(): void {
+    const [a, b] = [`${this.#name}-a`, `${this.#name}-b`];
+    ip('-n', a, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', b);
+    for (const side of ['a', 'b'] as const) {
+      const name = `${this.#name}-${side}`;
+      ip('-n', name, 'addr', 'add', `${IPS[side]}/24`, 'dev', 'eth0');
+      ip('-n', name, 'addr', 'add', `${IPV6[side]}/64`, 'dev', 'eth0', 'nodad');
+      ip('-n', name, 'link', 'set', 'eth0', 'up');
+    }
+  }
+
+  #addCgroups(): void {
+    const root = this.#cgroup();
+    mkdirSync(root);
+    this.#undo.defer(() => rmdirSync(root));
+    for (const group of GROUPS) this.addCgroup(group);
+  }
+}
+
+function ip(...args: readonly string[]): void {
+  execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}

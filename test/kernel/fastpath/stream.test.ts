@@ -1,0 +1,143 @@
+/** Bytes, order, ends and bounds of promoted connections; peers check every byte that they read. */
+import { describe, expect, test, vi } from 'vitest';
+import { Reader } from '../../../src/generated/abi.ts';
+import type { Answer, Peer } from './peer.ts';
+import { Sandbox } from './sandbox.ts';
+
+const MIB = 1 << 20;
+const CREDIT = 128 * 1024;
+
+test('pauses at once, loses nothing, and resumes', async () => {
+  await using sandbox = new Sandbox();
+  const { client, server } = await sandbox.pair();
+  const rounds = sandbox.rounds(client, server, 20_000);
+  await vi.waitFor(() => expect(sandbox.fastPath.messages('REDIRECTED')).toBeGreaterThan(500), { interval: 1 });
+  sandbox.fastPath.change({ paused: 1 });
+  const paused = sandbox.fastPath.messages('REDIRECTED');
+  await vi.waitFor(() => expect(sandbox.fastPath.messages('PAUSED')).toBeGreaterThan(500), { interval: 1 });
+  // One verdict on each processor may have read the setting before it changed.
+  expect(sandbox.fastPath.messages('REDIRECTED') - paused).toBeLessThanOrEqual(2);
+  const stopped = sandbox.fastPath.messages('REDIRECTED');
+  sandbox.fastPath.change({ paused: 0 });
+  await rounds;
+  expect(sandbox.fastPath.messages('REDIRECTED')).toBeGreaterThan(stopped);
+});
+
+test('promotes nothing while it is paused', async () => {
+  await using sandbox = new Sandbox({ settings: { paused: 1 } });
+  await sandbox.pair();
+  expect(sandbox.fastPath.count('PROMOTED')).toBe(0);
+});
+
+test('queues no more than the credit for a reader that stopped, and goes on when it reads', async () => {
+  await using sandbox = new Sandbox({ settings: { maxQueuedBytes: CREDIT } });
+  const { client, server } = await sandbox.pair();
+  const before = sandbox.fastPath.bytes('REDIRECTED');
+  let sent = 0;
+  for (let written = 1; written > 0; sent += written) written = (await client.do('write', 4096)).bytes;
+  expect(sandbox.fastPath.bytes('REDIRECTED') - before).toBeLessThanOrEqual(CREDIT);
+  expect(sandbox.fastPath.bytes('REDIRECTED') - before).toBeGreaterThan(CREDIT - 2 * 4096);
+  expect(sandbox.fastPath.messages('CREDIT')).toBeGreaterThan(0);
+  expect((await server.do('read', sent, 10_000)).bytes).toBe(sent);
+  const stopped = sandbox.fastPath.messages('REDIRECTED');
+  await sandbox.rounds(client, server, 20);
+  expect(sandbox.fastPath.messages('REDIRECTED') - stopped).toBeGreaterThanOrEqual(38);
+});
+
+test('lets a message that is larger than the credit into an empty queue only', async () => {
+  await using sandbox = new Sandbox({ settings: { maxQueuedBytes: 1000 } });
+  const { client, server } = await sandbox.pair();
+  const before = sandbox.fastPath.messages('REDIRECTED');
+  await client.do('write', 5000);
+  await client.do('write', 1);
+  expect(sandbox.fastPath.messages('REDIRECTED') - before).toBe(1);
+  expect(sandbox.fastPath.messages('CREDIT')).toBe(1);
+  await server.do('read', 5001, 5000);
+});
+
+test('redirects nothing without credit', async () => {
+  await using sandbox = new Sandbox({ settings: { maxQueuedBytes: 0 } });
+  const { client, server } = await sandbox.pair();
+  await sandbox.rounds(client, server, 20);
+  expect(sandbox.fastPath.count('LINKED')).toBe(1);
+  expect(sandbox.fastPath.messages('REDIRECTED')).toBe(0);
+});
+
+test.each(['level', 'edge', 'edge-short', 'poll'] as const)(
+  'delivers uploads to a reader that waits by %s',
+  async (how) => {
+    await using sandbox = new Sandbox({ settings: { maxQueuedBytes: CREDIT } });
+    const { client, server } = await sandbox.pair({ waits: ['level', how], warmUpRounds: 50 });
+    for (const bytes of [1, 4095, 4096, 4097, 100_000, 10 * MIB]) {
+      const [read] = await Promise.all([server.do('read', bytes, 10_000), client.do('write-all', bytes, 10_000)]);
+      expect(read.bytes).toBe(bytes);
+      // The answer shows that nothing is left over and that the reader still hears of what comes.
+      await sandbox.rounds(client, server, 2);
+    }
+  },
+);
+
+describe('a reader that is woken by edges and stops at a short read', () => {
+  const TO_PEER = 100;
+  const OVER_CREDIT = 3000;
+  const sendBoth = async (client: Peer, server: Peer): Promise<Answer> => {
+    await client.do('write', TO_PEER);
+    await client.do('write', OVER_CREDIT);
+    return await server.try('read', TO_PEER + OVER_CREDIT, 500);
+  };
+
+  test('never stalls', async () => {
+    await using sandbox = new Sandbox({ settings: { maxQueuedBytes: 1000 } });
+    const { client, server } = await sandbox.pair({ waits: ['level', 'edge-short'] });
+    for (let i = 0; i < 50; i++) {
+      expect(await sendBoth(client, server)).toMatchObject({ bytes: TO_PEER + OVER_CREDIT, error: '' });
+    }
+  });
+
+  test('stalls when its cgroup is said to be greedy: bytes in two queues are the reason for all this', async () => {
+    await using sandbox = new Sandbox({ settings: { maxQueuedBytes: 1000 }, server: Reader.GREEDY });
+    const { client, server } = await sandbox.pair({ waits: ['level', 'edge-short'] });
+    expect(await sendBoth(client, server)).toMatchObject({ bytes: TO_PEER, error: 'ETIMEDOUT' });
+  });
+});
+
+describe('tells the reader of', () => {
+  test('a half-close after all bytes, and delivers the answer', async () => {
+    await using sandbox = new Sandbox();
+    const { client, server } = await sandbox.pair();
+    await client.do('write', 1000);
+    await client.do('shutdown');
+    expect(await server.do('read', 2000, 5000)).toMatchObject({ bytes: 1000, end: true });
+    await server.do('write', 500);
+    await server.do('close');
+    expect(await client.do('read', 1000, 5000)).toMatchObject({ bytes: 500, end: true });
+  });
+
+  test('a close after bytes that were not read yet', async () => {
+    await using sandbox = new Sandbox({ settings: { maxQueuedBytes: CREDIT } });
+    const { client, server } = await sandbox.pair();
+    const before = sandbox.fastPath.bytes('REDIRECTED');
+    const { bytes } = await client.do('write', CREDIT + 50_000);
+    await client.do('write', 10);
+    expect(sandbox.fastPath.bytes('REDIRECTED')).toBeGreaterThan(before);
+    await client.do('close');
+    expect(await server.do('read', MIB, 5000)).toMatchObject({ bytes: bytes + 10, end: true });
+  });
+
+  test('a reset after the bytes that came before it', async () => {
+    await using sandbox = new Sandbox();
+    const { client, server } = await sandbox.pair();
+    await client.do('write', 1000);
+    await client.do('reset');
+    expect(await server.try('read', 2000, 5000)).toMatchObject({ bytes: 1000, wrong: 0, error: 'ECONNRESET' });
+    expect(await server.try('write', 1)).toMatchObject({ error: 'EPIPE' });
+  });
+});
+
+test('tells a writer whose peer is gone', async () => {
+  await using sandbox = new Sandbox();
+  const { client, server } = await sandbox.pair();
+  await server.do('close');
+  await client.do('write', 100);
+  await vi.waitFor(async () => expect((await client.try('write', 1)).error).toBe('EPIPE'));
+});

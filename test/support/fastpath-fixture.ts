@@ -1,0 +1,133 @@
+/** The fast path alone, loaded and attached for one test: no instance, no supervisor, no capture. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cgroupId } from '../../src/bpf/cgroup.ts';
+import { BpfObject } from '../../src/bpf/object.ts';
+import { attachTc } from '../../src/bpf/tc.ts';
+import { Counter, type Flow, maps, Outcome, type Reader, type Settings } from '../../src/generated/abi.ts';
+
+export const FAST_PATH_OBJECT = fileURLToPath(new URL('../../build/bpf/fastpath.bpf.o', import.meta.url));
+
+export interface FastPathOptions {
+  /** Default: the one that scripts/build makes. */
+  readonly object?: string;
+  /** Holds all sockets of the test, below it those of members; sockops and setsockopt are attached to it. */
+  readonly cgroup: string;
+  /** Paths of namespaces, and the devices in each whose ingress promotes. */
+  readonly devices: readonly { readonly netns: string; readonly device: string }[];
+  readonly settings?: Partial<Settings>;
+}
+
+const TEST_SETTINGS: Settings = {
+  paused: 0,
+  promoteAfterSegments: 4,
+  maxQueuedBytes: 256 * 1024,
+  outboundPort: 0,
+  workloadCgroupLevel: 0,
+};
+
+/** Names of everything in `counters` that is not a message or its bytes. */
+type CounterName = Exclude<keyof typeof Counter, 'MESSAGES' | 'BYTES' | 'COUNT'>;
+type OutcomeName = Exclude<keyof typeof Outcome, 'COUNT'>;
+
+/** Dispose it: all is detached and unpinned. Sockets that are promoted keep `redirect` alive until they close. */
+export class FastPath implements Disposable {
+  readonly pinDir: string;
+  /** Numbers of the loaded programs, as bpftool shows them. */
+  readonly programIds: readonly number[];
+  readonly #undo: DisposableStack;
+  readonly #object: BpfObject;
+
+  private constructor(pinDir: string, object: BpfObject, programIds: readonly number[], undo: DisposableStack) {
+    this.pinDir = pinDir;
+    this.#object = object;
+    this.programIds = programIds;
+    this.#undo = undo;
+  }
+
+  /** @throws what src/bpf throws; nothing stays then, but filters on devices. */
+  static load(options: FastPathOptions): FastPath {
+    using undo = new DisposableStack();
+    const pinDir = join('/sys/fs/bpf', `shunt-test-${randomBytes(4).toString('hex')}`);
+    undo.defer(() => rmSync(pinDir, { recursive: true, force: true }));
+    const object = undo.use(
+      BpfObject.open(options.object ?? FAST_PATH_OBJECT, {
+        mapPinDir: pinDir,
+        skip: (program) => program === 'splice_seen' && !hasTracepoints(),
+      }).load(),
+    );
+    object.map(maps.settings).set(0, { ...TEST_SETTINGS, ...options.settings });
+    const redirect = object.program('redirect');
+    const promote = object.program('promote');
+    const ids = [redirect, promote].map((program) => programId(program.fd));
+    redirect.attachToMap(object.map(maps.sockets), 'sk_msg');
+    for (const name of ['socket_events', 'socket_options']) {
+      const link = object.program(name).attachCgroup(options.cgroup);
+      undo.use(link);
+    }
+    if (hasTracepoints()) undo.use(object.program('splice_seen').attachTracepoint('syscalls', 'sys_enter_splice'));
+    for (const at of options.devices) {
+      attachTc({ ...at, direction: 'ingress', priority: 20, handle: 20, program: promote });
+    }
+    return new FastPath(pinDir, object, ids, undo.move());
+  }
+
+  /** Sockets of this cgroup, and of those below it that are no member themselves when `settings` says at what depth. */
+  addMember(cgroup: string, reader: (typeof Reader)[keyof typeof Reader]): void {
+    this.#object.map(maps.members).set(cgroupId(cgroup), { reader });
+  }
+
+  change(settings: Partial<Settings>): void {
+    const map = this.#object.map(maps.settings);
+    map.set(0, { ...(map.get(0) ?? TEST_SETTINGS), ...settings });
+  }
+
+  count(name: CounterName): number {
+    return this.#sum(Counter[name]);
+  }
+
+  messages(outcome: OutcomeName): number {
+    return this.#sum(Counter.MESSAGES + Outcome[outcome]);
+  }
+
+  bytes(outcome: OutcomeName): number {
+    return this.#sum(Counter.BYTES + Outcome[outcome]);
+  }
+
+  /** Messages by outcome, without those that did not happen: for messages of failed tests. */
+  outcomes(): Partial<Record<OutcomeName, number>> {
+    const names = Object.keys(Outcome).filter((name): name is OutcomeName => name !== 'COUNT');
+    return Object.fromEntries(names.map((name) => [name, this.messages(name)]).filter(([, count]) => count !== 0));
+  }
+
+  flows(): Flow[] {
+    return [...this.#object.map(maps.flows).entries()].map(([, flow]) => flow);
+  }
+
+  [Symbol.dispose](): void {
+    this.#undo.dispose();
+  }
+
+  #sum(index: number): number {
+    const values = this.#object.map(maps.counters).getPerCpu(index) ?? [];
+    return Number(values.reduce((a, b) => a + b, 0n));
+  }
+}
+
+/** Is tracefs where src/bpf looks for the number of sys_enter_splice? */
+export function hasTracepoints(): boolean {
+  return ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'].some((root) => {
+    try {
+      return readFileSync(`${root}/events/syscalls/sys_enter_splice/id`).length > 0;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function programId(fd: number): number {
+  const line = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').match(/^prog_id:\s*(\d+)$/m);
+  return Number(line?.[1]);
+}
