@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
 /*
- * The only layouts that BPF programs and user space share. src/generated/abi.ts is generated from the objects' BTF.
- * Change a layout or a meaning: raise SHUNT_ABI_VERSION here and ABI_VERSION in src/instance.ts (a test holds them
- * equal); the pin directory carries it, so that two versions never share a map.
+ * The only layouts that BPF programs and user space share. src/generated/abi.ts is generated from the
+ * objects' BTF. Change a layout or a meaning: raise SHUNT_ABI_VERSION here and ABI_VERSION in src/instance.ts
+ * (a test holds them equal); the pin directory carries it, so that two versions never share a map.
  *
- * Conventions: fixed-width types, no implicit padding, units and byte order in names (`_be`: network order, none: host
- * order), a comment says what zero means. IPv4 addresses inside 16-byte fields are v4-mapped (::ffff:a.b.c.d).
+ * Conventions: fixed-width types, no implicit padding, units and byte order in names (`_be`: network order,
+ * none: host order), a comment says what zero means. IPv4 addresses inside 16-byte fields are v4-mapped
+ * (::ffff:a.b.c.d).
  */
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
@@ -14,21 +15,21 @@
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
-	__u32 paused;                 /* 1: every message goes by TCP, nothing is promoted */
+	__u32 paused;		      /* 1: every message goes by TCP, nothing is promoted */
 	__u32 promote_after_segments; /* segments received before promotion; 0: never promote */
-	__u32 max_queued_bytes;       /* credit a direction; 0: never redirect */
-	__u32 outbound_port;          /* the proxy's listener on 127.0.0.1; 0: captured destinations are refused */
-	__u32 workload_cgroup_level;  /* depth of a workload's cgroup below the cgroup2 root */
+	__u32 max_queued_bytes;	      /* credit a direction; 0: never redirect */
+	__u32 outbound_port; /* the proxy's listener on 127.0.0.1; 0: captured destinations are refused */
+	__u32 workload_cgroup_level; /* depth of a workload's cgroup below the cgroup2 root */
 	__u32 reserved;
 };
 _Static_assert(sizeof(struct shunt_settings) == 24, "shunt_settings");
 
 /* How the readers in a cgroup are treated. */
 enum shunt_reader {
-	SHUNT_READER_AUTO = 0,   /* the kernel looks how the socket waits; edge-triggered and unknown are refused */
+	SHUNT_READER_AUTO = 0,	 /* looks how the socket waits; refuses edge-triggered and unknown */
 	SHUNT_READER_GREEDY = 1, /* known to read until EAGAIN: edge-triggered is safe too */
-	SHUNT_READER_NEVER = 2,  /* never redirect towards it; it may send */
-	SHUNT_READER_OFF = 3,    /* never promoted, not even as a sender */
+	SHUNT_READER_NEVER = 2,	 /* never redirect towards it; it may send */
+	SHUNT_READER_OFF = 3,	 /* never promoted, not even as a sender */
 };
 
 /* Map `members`, HASH: cgroup id -> member. A socket whose cgroup is not in it is left alone. */
@@ -47,8 +48,8 @@ struct shunt_destination_key {
 _Static_assert(sizeof(struct shunt_destination_key) == 8, "shunt_destination_key");
 
 enum shunt_destination_kind {
-	SHUNT_DESTINATION_SERVICE = 1,  /* a Service's address */
-	SHUNT_DESTINATION_WORKLOAD = 2, /* a workload's own address and targetPort: reachable only through the proxy */
+	SHUNT_DESTINATION_SERVICE = 1,	/* a Service's address */
+	SHUNT_DESTINATION_WORKLOAD = 2, /* a workload's own address and targetPort: only through the proxy */
 };
 
 enum shunt_destination_flag {
@@ -72,7 +73,8 @@ enum shunt_verdict {
 	SHUNT_VERDICT_ALLOW = 1,
 };
 
-/* One end of a connection as the socket hash sees it. `scope` keeps equal addresses of different networks apart. */
+/* One end of a connection as the socket hash sees it. `scope` keeps equal addresses of different networks
+ * apart. */
 struct shunt_flow_key {
 	__u64 scope; /* cookie of the namespace for loopback and link-local addresses, else 0 */
 	__u32 local_ip_be[4];
@@ -82,26 +84,27 @@ struct shunt_flow_key {
 };
 _Static_assert(sizeof(struct shunt_flow_key) == 48, "shunt_flow_key");
 
-/* What happened to a message that a promoted socket sent. The first is the fast path, all others went by TCP, in order. */
+/* What happened to a message that a promoted socket sent. The first is the fast path, all others went by TCP,
+ * in order. */
 enum shunt_outcome {
 	SHUNT_OUTCOME_REDIRECTED = 0,
 	SHUNT_OUTCOME_BEFORE_PROMOTION = 1, /* bytes only: written before the socket was promoted */
 	SHUNT_OUTCOME_PAUSED = 2,
-	SHUNT_OUTCOME_UNLINKED = 3,         /* the peer is not promoted (yet) */
-	SHUNT_OUTCOME_STALE_PEER = 4,       /* the peer's socket is gone */
-	SHUNT_OUTCOME_HANDOVER = 5,         /* the peer has not read all that was sent by TCP */
-	SHUNT_OUTCOME_CREDIT = 6,           /* the peer's queue is full enough */
+	SHUNT_OUTCOME_UNLINKED = 3,   /* the peer is not promoted (yet) */
+	SHUNT_OUTCOME_STALE_PEER = 4, /* the peer's socket is gone */
+	SHUNT_OUTCOME_HANDOVER = 5,   /* the peer has not read all that was sent by TCP */
+	SHUNT_OUTCOME_CREDIT = 6,     /* the peer's queue is full enough */
 	SHUNT_OUTCOME_READER_BLOCKING = 7,
-	SHUNT_OUTCOME_READER_EDGE = 8,      /* waits edge-triggered and is not known to be greedy */
-	SHUNT_OUTCOME_READER_UNKNOWN = 9,   /* how it waits cannot be seen */
-	SHUNT_OUTCOME_READER_REFUSED = 10,  /* its cgroup says never */
-	SHUNT_OUTCOME_FAILED = 11,          /* the kernel refused the redirect */
+	SHUNT_OUTCOME_READER_EDGE = 8,	   /* waits edge-triggered and is not known to be greedy */
+	SHUNT_OUTCOME_READER_UNKNOWN = 9,  /* how it waits cannot be seen */
+	SHUNT_OUTCOME_READER_REFUSED = 10, /* its cgroup says never */
+	SHUNT_OUTCOME_FAILED = 11,	   /* the kernel refused the redirect */
 	SHUNT_OUTCOME_COUNT = 12,
 };
 
 /*
- * Map `flows`, HASH: cookie of the sending socket -> what it sent. For people only: no verdict depends on it, and when it
- * is full a flow is counted in `counters` alone. Entries go when the socket closes.
+ * Map `flows`, HASH: cookie of the sending socket -> what it sent. For people only: no verdict depends on it,
+ * and when it is full a flow is counted in `counters` alone. Entries go when the socket closes.
  */
 struct shunt_flow {
 	struct shunt_flow_key key;
@@ -126,20 +129,20 @@ enum shunt_counter {
 	SHUNT_COUNTER_REFUSED_BLOCKING = 35,
 	SHUNT_COUNTER_REFUSED_MPTCP = 36,
 	SHUNT_COUNTER_REFUSED_ULP = 37,
-	SHUNT_COUNTER_REFUSED_OPTION = 38, /* RCVLOWAT, ZEROCOPY, OOBINLINE, PEEK_OFF, REPAIR, splice */
+	SHUNT_COUNTER_REFUSED_OPTION = 38,   /* RCVLOWAT, ZEROCOPY, OOBINLINE, PEEK_OFF, REPAIR, splice */
 	SHUNT_COUNTER_REFUSED_SEQUENCE = 39, /* the two ends did not prove to be one connection */
 	SHUNT_COUNTER_REFUSED_FULL = 40,
 	SHUNT_COUNTER_REFUSED_COOKIE = 41,
 	SHUNT_COUNTER_REFUSED_EDGE = 42,    /* waits edge-triggered and is not known to be greedy */
-	SHUNT_COUNTER_REFUSED_WAITING = 43, /* not accepted yet, not seen waiting for input, or in an unknown way */
+	SHUNT_COUNTER_REFUSED_WAITING = 43, /* not accepted yet, or not seen waiting in a known way */
 	/* capture */
 	SHUNT_COUNTER_CONNECT_CAPTURED = 48,
 	SHUNT_COUNTER_CONNECT_PASSED = 49,
-	SHUNT_COUNTER_CONNECT_DENIED = 50,  /* L4 policy */
+	SHUNT_COUNTER_CONNECT_DENIED = 50, /* L4 policy */
 	SHUNT_COUNTER_CONNECT_NO_PROXY = 51,
 	SHUNT_COUNTER_ORIGINAL_ANSWERED = 52,
 	SHUNT_COUNTER_ORIGINAL_UNKNOWN = 53,
-	SHUNT_COUNTER_GUARD_DROPPED = 54,   /* packets to a guarded port that did not come through the proxy */
+	SHUNT_COUNTER_GUARD_DROPPED = 54, /* packets to a guarded port that did not come through the proxy */
 	SHUNT_COUNTER_COUNT = 64,
 };
 
@@ -150,10 +153,10 @@ enum shunt_event_kind {
 
 /* Record of map `events`, RINGBUF of 256 KiB. Lost when full; the counters are not. */
 struct shunt_event {
-	__u64 time_ns; /* CLOCK_MONOTONIC */
-	__u64 cgroup_id; /* 0: unknown */
-	__u32 kind; /* enum shunt_event_kind */
-	__u32 pid;  /* 0: unknown */
+	__u64 time_ns;	    /* CLOCK_MONOTONIC */
+	__u64 cgroup_id;    /* 0: unknown */
+	__u32 kind;	    /* enum shunt_event_kind */
+	__u32 pid;	    /* 0: unknown */
 	__u32 source_ip_be; /* 0: unknown */
 	__u32 destination_ip_be;
 	__u16 destination_port_be;

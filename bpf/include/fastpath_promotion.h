@@ -66,10 +66,16 @@ static __always_inline __u64 socket_cookie(struct __sk_buff *skb, struct bpf_soc
 	return cookie;
 }
 
-/* Payload that was written so far. A write that runs right now may be counted in part. */
+/*
+ * Payload that was written so far, at most one byte too much. What was acknowledged includes an active end's
+ * SYN; what was sent includes, a second time, a segment that is being handed to the device right now.
+ */
 static __always_inline __u64 bytes_written(struct tcp_sock *tcp)
 {
-	return tcp->bytes_sent - tcp->bytes_retrans + (tcp->write_seq - tcp->snd_nxt);
+	__u64 by_acknowledged = tcp->bytes_acked + (tcp->write_seq - tcp->snd_una);
+	__u64 by_sent = tcp->bytes_sent - tcp->bytes_retrans + (tcp->write_seq - tcp->snd_nxt);
+
+	return by_sent < by_acknowledged ? by_sent : by_acknowledged;
 }
 
 /*

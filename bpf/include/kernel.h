@@ -135,7 +135,8 @@ struct tcp_sock {
 	__u32 write_seq;
 	__u32 snd_una;
 	__u32 snd_nxt;
-	__u64 bytes_sent; /* payload, retransmissions too */
+	__u64 bytes_acked; /* a SYN counts as one */
+	__u64 bytes_sent;  /* payload, retransmissions too */
 	__u64 bytes_retrans;
 	__u8 repair : 1;
 	__u8 is_mptcp; /* absent without CONFIG_MPTCP */
