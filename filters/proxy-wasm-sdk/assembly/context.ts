@@ -62,12 +62,12 @@ export abstract class RootContext extends Context {
   /** Only with `exports/queue`. Comes in the one VM that the host picked. */
   onQueueReady(token: u32): void {}
 
-  /** One for each request. null: the stream passes untouched. */
+  /** One for each request. null: the request passes untouched. */
   createHttpContext(): HttpContext | null {
     return null;
   }
 
-  /** One for each connection. null: the stream passes untouched. */
+  /** One for each connection, where the plugin is a network filter; null where it is an HTTP filter. */
   createTcpContext(): TcpContext | null {
     return null;
   }

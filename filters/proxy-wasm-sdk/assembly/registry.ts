@@ -2,7 +2,8 @@ import { Context, HttpContext, RootContext, TcpContext } from "./context";
 
 /** Contexts by the host's number; nothing else knows which configuration a stream belongs to. */
 const roots = new Map<u32, RootContext>();
-const https = new Map<u32, HttpContext>();
+/** null: the root said that this stream passes untouched. */
+const https = new Map<u32, HttpContext | null>();
 const tcps = new Map<u32, TcpContext>();
 
 let factory: (() => RootContext) | null = null;
@@ -16,9 +17,13 @@ export function registerRoot(create: () => RootContext): void {
 export function rootOf(id: u32): RootContext | null {
   return roots.has(id) ? roots.get(id) : null;
 }
-/** @internal */
+/** @internal Also null for a stream that passes untouched: `knows` tells. */
 export function httpOf(id: u32): HttpContext | null {
   return https.has(id) ? https.get(id) : null;
+}
+/** @internal Whether a root answered for this stream. */
+export function knows(id: u32): bool {
+  return https.has(id) || tcps.has(id);
 }
 /** @internal */
 export function tcpOf(id: u32): TcpContext | null {
@@ -45,17 +50,15 @@ export function create(id: u32, parent: u32): void {
   }
   const root = rootOf(parent);
   if (root === null) return;
-  const http = root.createHttpContext();
-  if (http !== null) {
-    http.id = id;
-    https.set(id, http);
-    return;
-  }
   const tcp = root.createTcpContext();
   if (tcp !== null) {
     tcp.id = id;
     tcps.set(id, tcp);
+    return;
   }
+  const http = root.createHttpContext();
+  if (http !== null) http.id = id;
+  https.set(id, http);
 }
 
 /** @internal */

@@ -19,8 +19,10 @@ export interface Verdict {
   readonly reply: LocalReply | undefined;
 }
 
+/** `configuration`: text or bytes as they are, anything else as JSON. @throws ConfigurationRefused. */
 export function load(configuration: unknown, host = new Host(), vmId = ''): Plugin {
-  const text = typeof configuration === 'string' ? configuration : JSON.stringify(configuration);
+  const raw = typeof configuration === 'string' || configuration instanceof Uint8Array;
+  const text = raw ? configuration : JSON.stringify(configuration);
   return host.load({ module: authzModule, configuration: text, rootId: 'authz', vmId });
 }
 
