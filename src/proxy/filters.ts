@@ -60,9 +60,9 @@ export function filterSnippet(name: string, format: 'yaml' | 'json'): string {
 
 /**
  * Envoy's PluginConfig. FAIL_RELOAD: a trap answers that request with 503 and a fresh VM serves the next, so that a filter
- * is never skipped and never stays dead.
+ * is never skipped and never stays dead. `module`: path of the compiled filter.
  */
-export function wasmPlugin(name: string, configuration: string): object {
+export function wasmPlugin(name: string, configuration: string, module: string = filterModule(name)): object {
   return {
     name: `shunt.${name}`,
     root_id: name,
@@ -71,7 +71,7 @@ export function wasmPlugin(name: string, configuration: string): object {
     vm_config: {
       vm_id: `shunt.${name}`,
       runtime: 'envoy.wasm.runtime.v8',
-      code: { local: { filename: filterModule(name) } },
+      code: { local: { filename: module } },
     },
   };
 }

@@ -1,50 +1,45 @@
-/** One cluster for each port of a workload that a Service serves. Pure. */
-import type { ServicePort } from '../../config/model.ts';
-import { clusterName, endpointsOf, type Topology } from '../../config/topology.ts';
-import { netnsName, netnsPath, type ResourceKey } from '../../instance.ts';
-import { typed } from './type-url.ts';
+/** One cluster for each port of a workload that a Service leads to: 127.0.0.1:targetPort inside its namespace. Pure. */
+import type { Topology } from '../../config/topology.ts';
+import { type Instance, netnsName, netnsPath } from '../../instance.ts';
+import { type Upstream, upstreamsOf } from '../destinations.ts';
+import { type Message, typed } from './type-url.ts';
 
-/** As Istio: the kernel answers a closed port at once, so this is only met when a workload's backlog is full. */
+/** As Istio: time for a server whose backlog is full; one that does not listen refuses at once. */
 const CONNECT_TIMEOUT = '10s';
-/** Circuit breakers off, as in Istio: a limit that nobody set must not fail requests. */
+
+/**
+ * Servers close idle keep-alive connections (Node and Apache after 5 s, gunicorn after 2), and a request that meets the close
+ * on its way fails. So the proxy closes first. A new connection costs some 100 us on loopback, at most once a second.
+ */
+const IDLE_TIMEOUT = '1s';
+
+/** No circuit breaker (Envoy's default of 1024 connections, 3 retries): whoever connects by TCP has none either. */
 const UNLIMITED = 4_294_967_295;
 
-/** In order of their names. Two ports of one workload's targetPort are one cluster; HTTP/2 wins, then HTTP/1, then TCP. */
-export function clusters(topology: Topology): object[] {
-  const found = new Map<string, { workload: ResourceKey; targetPort: number; protocol: ServicePort['protocol'] }>();
-  for (const service of topology.model.services) {
-    for (const port of service.ports) {
-      for (const { workload, targetPort } of endpointsOf(topology.model, service, port)) {
-        const name = clusterName(workload.key, targetPort);
-        const protocol = stronger(found.get(name)?.protocol, port.protocol);
-        found.set(name, { workload: workload.key, targetPort, protocol });
-      }
-    }
-  }
-  return [...found]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { workload, targetPort, protocol }]) => cluster(topology, name, workload, targetPort, protocol));
+/** In the order of their names. */
+export function clustersOf(instance: Instance, topology: Topology): Message[] {
+  return upstreamsOf(topology).map((upstream) => clusterOf(instance, upstream));
 }
 
-const STRENGTH = { tcp: 0, http: 1, http2: 2 } as const;
-
-function stronger(a: ServicePort['protocol'] | undefined, b: ServicePort['protocol']): ServicePort['protocol'] {
-  return a !== undefined && STRENGTH[a] > STRENGTH[b] ? a : b;
-}
-
-/** envoy.config.cluster.v3.Cluster: 127.0.0.1 inside the workload's namespace, reached from inside it. */
-function cluster(
-  topology: Topology,
-  name: string,
-  workload: ResourceKey,
-  targetPort: number,
-  protocol: ServicePort['protocol'],
-): object {
-  const namespace = netnsPath(netnsName(topology.instance, workload));
+function clusterOf(instance: Instance, { cluster, workload, targetPort, protocol }: Upstream): Message {
+  const loopback = { address: '127.0.0.1' };
   return typed('config.cluster.v3.Cluster', {
-    name,
+    name: cluster,
     type: 'STATIC',
     connect_timeout: CONNECT_TIMEOUT,
+    upstream_bind_config: {
+      source_address: {
+        ...loopback,
+        port_value: 0,
+        network_namespace_filepath: netnsPath(netnsName(instance.name, workload.key)),
+      },
+    },
+    load_assignment: {
+      cluster_name: cluster,
+      endpoints: [
+        { lb_endpoints: [{ endpoint: { address: { socket_address: { ...loopback, port_value: targetPort } } } }] },
+      ],
+    },
     circuit_breakers: {
       thresholds: [
         {
@@ -55,25 +50,17 @@ function cluster(
         },
       ],
     },
-    upstream_bind_config: {
-      source_address: { address: '127.0.0.1', port_value: 0, network_namespace_filepath: namespace },
-    },
-    ...(protocol === 'http2' ? { typed_extension_protocol_options: HTTP2 } : {}),
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [
-        {
-          lb_endpoints: [
-            { endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: targetPort } } } },
-          ],
-        },
-      ],
-    },
+    ...(protocol === 'tcp' ? {} : { typed_extension_protocol_options: httpOptions(protocol) }),
   });
 }
 
-const HTTP2 = {
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': typed('extensions.upstreams.http.v3.HttpProtocolOptions', {
-    explicit_http_config: { http2_protocol_options: {} },
-  }),
-};
+function httpOptions(protocol: 'http' | 'http2'): Message {
+  const name = 'extensions.upstreams.http.v3.HttpProtocolOptions';
+  const explicit = protocol === 'http2' ? { http2_protocol_options: {} } : { http_protocol_options: {} };
+  return {
+    [`envoy.${name}`]: typed(name, {
+      common_http_protocol_options: { idle_timeout: IDLE_TIMEOUT },
+      explicit_http_config: explicit,
+    }),
+  };
+}

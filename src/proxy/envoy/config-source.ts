@@ -1,6 +1,7 @@
 /** Where Envoy reads dynamic configuration: files that are replaced by rename. */
 import { join } from 'node:path';
 import type { Instance } from '../../instance.ts';
+import type { Message } from './type-url.ts';
 
 /** The dynamic kinds of configuration, each in a directory of its own: a rename makes Envoy read all that watches it. */
 export type XdsType = 'cds' | 'ecds' | 'lds';
@@ -11,7 +12,7 @@ export function xdsFile(instance: Instance, type: XdsType): string {
 }
 
 /** envoy.config.core.v3.ConfigSource */
-export function configSource(instance: Instance, type: XdsType): object {
+export function configSource(instance: Instance, type: XdsType): Message {
   const path = xdsFile(instance, type);
   return {
     path_config_source: { path, watched_directory: { path: join(path, '..') } },

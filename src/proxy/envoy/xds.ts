@@ -1,42 +1,41 @@
-/** Topology -> the texts of the dynamic configuration files. Pure; equal topologies give equal texts. */
+/** The files that Envoy reads while it runs. Pure; src/supervisor publishes them. */
 import { createHash } from 'node:crypto';
 import type { Topology } from '../../config/topology.ts';
 import type { Instance } from '../../instance.ts';
-import { l7Configuration } from '../../policy/l7.ts';
-import { wasmPlugin } from '../filters.ts';
-import { clusters } from './clusters.ts';
+import { authzResource } from './authz.ts';
+import { clustersOf } from './clusters.ts';
 import type { XdsType } from './config-source.ts';
-import { AUTHZ_FILTER } from './http.ts';
-import { listeners } from './listeners.ts';
-import { typed } from './type-url.ts';
+import type { HttpOptions } from './http.ts';
+import { listenersOf } from './listeners.ts';
+import type { Message } from './type-url.ts';
 
-/** One text a file. */
+export interface XdsOptions extends HttpOptions {
+  /** Absolute path of the compiled authorization filter. Default: the one that scripts/build made. */
+  readonly authzModule?: string;
+}
+
+/** The content of each file: a DiscoveryResponse in JSON. */
 export type XdsText = Readonly<Record<XdsType, string>>;
 
-export function xdsTexts(instance: Instance, topology: Topology): XdsText {
+/**
+ * Equal topologies give equal texts, to the byte: a text that did not change need not be published.
+ * @throws E_NEEDS when the authorization filter was not built: Envoy is never configured without it.
+ */
+export function xdsTexts(instance: Instance, topology: Topology, options: XdsOptions = {}): XdsText {
   return {
-    cds: response(clusters(topology)),
-    ecds: response([policy(topology)]),
-    lds: response(listeners(instance, topology)),
+    cds: responseOf(clustersOf(instance, topology)),
+    ecds: responseOf([authzResource(topology, options.authzModule)]),
+    lds: responseOf(listenersOf(instance, topology, options)),
   };
 }
 
-/** `version_info` of a text that {@link xdsTexts} made. */
+/** What Envoy reports as `version_text` once it accepted the text. */
 export function xdsVersion(text: string): string {
   return (JSON.parse(text) as { version_info: string }).version_info;
 }
 
-/** envoy.service.discovery.v3.DiscoveryResponse. The version is the content's hash: equal content is no change. */
-function response(resources: readonly object[]): string {
+/** The version is a hash of the resources, so that Envoy's answer tells exactly what it runs. */
+function responseOf(resources: readonly Message[]): string {
   const version = createHash('sha256').update(JSON.stringify(resources)).digest('hex').slice(0, 16);
   return `${JSON.stringify({ version_info: version, resources }, undefined, 1)}\n`;
-}
-
-function policy(topology: Topology): object {
-  return typed('config.core.v3.TypedExtensionConfig', {
-    name: AUTHZ_FILTER,
-    typed_config: typed('extensions.filters.http.wasm.v3.Wasm', {
-      config: wasmPlugin('authz', JSON.stringify(l7Configuration(topology))),
-    }),
-  });
 }
