@@ -105,12 +105,11 @@ export class TestEnvoy implements AsyncDisposable {
 
   /** Replaces the configuration of a filter and waits until Envoy has taken or refused it. */
   async reconfigure(name: string, config: object): Promise<'taken' | 'refused'> {
-    const reload = `extension_config_discovery.http_filter.${name}.config_reload`;
-    const refused = `extension_config_discovery.http_filter.${name}.config_fail`;
-    const rejected = `extension_config_discovery.http_filter.${name}.update_rejected`;
+    // config_reload also counts what was refused
+    const prefix = `extension_config_discovery.http_filter.${name}.update_`;
     const count = async (): Promise<{ taken: number; refused: number }> => ({
-      taken: (await this.stat(reload)) ?? 0,
-      refused: ((await this.stat(refused)) ?? 0) + ((await this.stat(rejected)) ?? 0),
+      taken: (await this.stat(`${prefix}success`)) ?? 0,
+      refused: (await this.stat(`${prefix}rejected`)) ?? 0,
     });
     const before = await count();
     writeEcds(this.dir, name, config);
