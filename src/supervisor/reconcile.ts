@@ -13,6 +13,7 @@ import type { Logger } from '../log.ts';
 import { ensureCgroup, processesOf, removeCgroup } from '../workload/cgroup.ts';
 import { publishHosts } from '../workload/hosts.ts';
 import { ensureNetns, listNetns, removeNetns } from '../workload/netns.ts';
+import type { DataplaneHandle } from './dataplane-handle.ts';
 import { type Desired, desiredOf } from './desired.ts';
 import type { EnvoyProcess } from './envoy-process.ts';
 import { type AppliedState, replaceFile, writeApplied } from './state.ts';
@@ -22,21 +23,29 @@ import { publishXds, writeXds } from './xds-publisher.ts';
 /** What the steps work on. */
 export interface Parts {
   readonly instance: Instance;
-  readonly dataplane: Dataplane;
+  readonly dataplane: DataplaneHandle;
   readonly envoy: EnvoyProcess;
   readonly runner: WorkloadRunner;
   readonly log: Logger;
   readonly clock: Clock;
 }
 
-/** @throws the first refusal; what the machine had before is then still in force, and what was added for it is removed. */
-export async function reconcile(parts: Parts, wanted: AppliedState): Promise<void> {
+/**
+ * `unchanged`: workloads whose namespaces are known to be as wanted; the others are looked at and repaired.
+ * @throws the first refusal; what the machine had before is then still in force, and what was added for it is removed.
+ */
+export async function reconcile(
+  parts: Parts,
+  wanted: AppliedState,
+  unchanged: ReadonlySet<ResourceKey> = new Set(),
+): Promise<void> {
   const desired = desiredOf(parts.instance, wanted.topology);
+  const dataplane = parts.dataplane.ensure(wanted.topology.model.mesh.fastPath.enabled);
   const added: Workload[] = [];
   try {
     for (const workload of wanted.topology.model.workloads) {
       if (!existsSync(netnsPath(netnsName(parts.instance.name, workload.key)))) added.push(workload);
-      await prepare(parts, wanted, workload);
+      if (!unchanged.has(workload.key)) await prepare(parts, wanted, workload);
     }
     publishHosts(parts.instance, wanted.topology);
     await configureEnvoy(parts, desired);
@@ -44,7 +53,7 @@ export async function reconcile(parts: Parts, wanted: AppliedState): Promise<voi
     for (const workload of added) await remove(parts, workload.key);
     throw error;
   }
-  applyMaps(parts.dataplane, desired, wanted);
+  applyMaps(dataplane, desired, wanted);
   for (const workload of wanted.topology.model.workloads) {
     await parts.runner.ensure(workload);
   }
@@ -63,10 +72,10 @@ function applyMaps(dataplane: Dataplane, desired: Desired, wanted: AppliedState)
 
 /** The namespace is guarded before anything in it can listen. */
 async function prepare(parts: Parts, wanted: AppliedState, workload: Workload): Promise<void> {
-  const { instance, dataplane } = parts;
+  const { instance } = parts;
   ensureCgroup(workloadCgroup(instance, workload.key), join(instance.cgroup, '..'));
   await ensureNetns(instance, wanted.topology, workload.key);
-  dataplane.attachNamespace(netnsPath(netnsName(instance.name, workload.key)));
+  parts.dataplane.current.attachNamespace(netnsPath(netnsName(instance.name, workload.key)));
 }
 
 async function configureEnvoy(parts: Parts, desired: Desired): Promise<void> {
@@ -82,9 +91,9 @@ async function configureEnvoy(parts: Parts, desired: Desired): Promise<void> {
 }
 
 async function remove(parts: Parts, key: ResourceKey): Promise<void> {
-  const { instance, dataplane, runner, log } = parts;
+  const { instance, runner, log } = parts;
   await runner.remove(key);
-  dataplane.detachNamespace(netnsPath(netnsName(instance.name, key)));
+  parts.dataplane.current.detachNamespace(netnsPath(netnsName(instance.name, key)));
   await removeNetns(instance, key);
   await removeCgroup(workloadCgroup(instance, key));
   log.info('workload removed', { workload: key });

@@ -1,6 +1,5 @@
 /** What `shunt status` says. */
 import type { FastPathStatus, Status } from '../api/types.ts';
-import type { Dataplane } from '../dataplane/dataplane.ts';
 import { memoryOf } from '../telemetry/memory.ts';
 import { named, shareOf } from '../telemetry/outcomes.ts';
 import { outcomesOf } from './flows.ts';
@@ -15,7 +14,7 @@ export function statusOf(
 ): Status {
   const model = applied?.topology.model;
   const workloads = (model?.workloads ?? []).map((workload) => ({ workload, ...runner.state(workload.key) }));
-  const counters = dataplane.readCounters();
+  const counters = dataplane.opened?.readCounters() ?? {};
   const pid = envoy.pid;
   const problems = [
     ...(lastError === undefined ? [] : [lastError]),
@@ -35,20 +34,16 @@ export function statusOf(
     workloads: { total: workloads.length, running: workloads.filter(({ state }) => state === 'running').length },
     services: model?.services.length ?? 0,
     policies: model?.policies.length ?? 0,
-    fastPath: fastPathOf(dataplane, counters, model?.mesh.fastPath.enabled ?? true),
+    fastPath: fastPathOf(dataplane.opened?.isPaused() ?? false, counters, model?.mesh.fastPath.enabled ?? true),
     counters: Object.fromEntries(Object.entries(counters).map(([name, count]) => [name, Number(count)])),
     problems,
   };
 }
 
-function fastPathOf(
-  dataplane: Dataplane,
-  counters: Readonly<Record<string, bigint>>,
-  enabled: boolean,
-): FastPathStatus {
+function fastPathOf(paused: boolean, counters: Readonly<Record<string, bigint>>, enabled: boolean): FastPathStatus {
   const { messages, bytes } = outcomesOf(counters);
   return {
-    state: !enabled ? 'off' : dataplane.isPaused() ? 'paused' : 'on',
+    state: !enabled ? 'off' : paused ? 'paused' : 'on',
     messages: named(messages),
     bytes: named(bytes),
     ...shareOf(bytes),

@@ -2,27 +2,26 @@
  * The one process that wires everything and is in nobody's data path. It holds the instance's lock; its whole state can be
  * read back from the machine and the state directory, so that it may be killed at any moment.
  */
-import { dirname } from 'node:path';
 import type { AdHocRequest, AdHocResult, ApplyResult, Flow, Status, WorkloadStatus } from '../api/types.ts';
-import { type Lock, tryLock } from '../bpf/flock.ts';
+import type { Lock } from '../bpf/flock.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { parseResources } from '../config/load.ts';
 import type { Workload } from '../config/model.ts';
 import { placeTopology } from '../config/placement.ts';
 import { principalOf, type Topology } from '../config/topology.ts';
-import { openDataplane } from '../dataplane/open.ts';
 import { ShuntError } from '../errors.ts';
 import { type Instance, netnsName, netnsPath, type ResourceKey, workloadCgroup } from '../instance.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { memoryOf } from '../telemetry/memory.ts';
-import { ensureCgroup } from '../workload/cgroup.ts';
 import { isPopulated } from '../workload/populated.ts';
 import { busyCidrs } from './busy-cidrs.ts';
 import { describeChanges } from './changes.ts';
+import { DataplaneHandle } from './dataplane-handle.ts';
 import { EnvoyProcess } from './envoy-process.ts';
 import { flowsOf } from './flows.ts';
+import { lockInstance } from './lock.ts';
 import { type Parts, reconcile } from './reconcile.ts';
-import { type AppliedState, createStateDirectories, readApplied } from './state.ts';
+import { type AppliedState, readApplied } from './state.ts';
 import { statusOf } from './status.ts';
 import { takeDown } from './takedown.ts';
 import { WorkloadRunner } from './workload-runner.ts';
@@ -59,30 +58,20 @@ export class Supervisor {
   }
 
   /**
-   * Takes the lock and adopts what runs. @throws E_LOCKED when another supervisor runs this instance; E_BPF_*, E_ABI when the
-   * data plane cannot be loaded: nothing is then attached.
+   * Takes the lock and adopts what runs. @throws E_LOCKED when another supervisor runs this instance, and what
+   * {@link reconcile} throws: all then goes on as it was.
    */
   static async start(instance: Instance, options: SupervisorOptions): Promise<Supervisor> {
     const clock = options.clock ?? systemClock;
     const log = createLogger({ write: (line) => options.logLine(line.trimEnd()), clock });
-    createStateDirectories(instance);
-    const lock = tryLock(instance.lockFile);
-    if (lock === undefined) {
-      throw new ShuntError(
-        'E_LOCKED',
-        `another supervisor runs instance ${instance.name}; see: shunt --instance ${instance.name} status`,
-      );
-    }
+    const lock = await lockInstance(instance);
     const applied = readApplied(instance);
-    for (const cgroup of [instance.workloadsCgroup, instance.envoyCgroup])
-      ensureCgroup(cgroup, dirname(instance.cgroup));
-    const dataplane = openDataplane(instance);
+    const dataplane = new DataplaneHandle(instance, log);
     let self: Supervisor | undefined;
     const runner = new WorkloadRunner(instance, log, clock, (key) => self?.onEmpty(key));
     const envoy = new EnvoyProcess({ instance, log, clock });
     self = new Supervisor(instance, { instance, dataplane, envoy, runner, log, clock }, lock);
     log.info('supervisor started', { instance: instance.name, pid: process.pid, adopting: applied !== undefined });
-    dataplane.onEvent(({ kind, ...fields }) => log.info(kind, fields));
     if (applied !== undefined) await self.#change(self.#withoutEnded(applied));
     return self;
   }
@@ -102,8 +91,8 @@ export class Supervisor {
 
   async setPaused(paused: boolean): Promise<void> {
     await this.#enqueue(async () => {
-      if (paused) this.#parts.dataplane.pause();
-      else this.#parts.dataplane.resume();
+      if (paused) this.#parts.dataplane.current.pause();
+      else this.#parts.dataplane.current.resume();
       this.#log.info(paused ? 'fast path paused' : 'fast path resumed');
     });
   }
@@ -117,7 +106,7 @@ export class Supervisor {
       }
       const workloads = [...applied.topology.model.workloads, workload];
       const wanted = this.#withWorkloads(applied.topology, workloads, [...applied.adHoc, workload.key]);
-      await this.#change(wanted);
+      await this.#change(wanted, keysOf(applied));
       return { key: workload.key, ip: wanted.topology.workloadIps[workload.key] ?? '' };
     });
   }
@@ -134,6 +123,7 @@ export class Supervisor {
           workloads,
           applied.adHoc.filter((one) => one !== key),
         ),
+        keysOf(applied),
       );
     });
   }
@@ -164,7 +154,9 @@ export class Supervisor {
   }
 
   flows(): Flow[] {
-    return flowsOf(this.instance, this.#parts.dataplane, this.#applied?.topology.model.workloads ?? []);
+    const { opened } = this.#parts.dataplane;
+    if (opened === undefined || this.#applied === undefined) return [];
+    return flowsOf(this.instance, opened, this.#applied.topology.model.workloads);
   }
 
   /** Removes everything but the lock, which goes with the process; ends the supervisor when the answer was sent. */
@@ -227,9 +219,9 @@ export class Supervisor {
     return { topology: placeTopology(model, topology, { instance: this.instance.name, busyCidrs: [] }), adHoc };
   }
 
-  async #change(wanted: AppliedState): Promise<void> {
+  async #change(wanted: AppliedState, unchanged?: ReadonlySet<ResourceKey>): Promise<void> {
     try {
-      await reconcile(this.#parts, wanted);
+      await reconcile(this.#parts, wanted, unchanged);
       this.#applied = wanted;
       this.#lastError = undefined;
     } catch (error) {
@@ -259,6 +251,9 @@ export class Supervisor {
     return result;
   }
 }
+
+const keysOf = ({ topology }: AppliedState): Set<ResourceKey> =>
+  new Set(topology.model.workloads.map(({ key }) => key));
 
 const byKey = (a: Workload, b: Workload): number => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 

@@ -1,6 +1,6 @@
 /**
- * Keeps the command of each workload running. What runs is read from the workload's cgroup and from the environment of its
- * processes, so that a supervisor that comes later knows as much as the one that started them.
+ * Keeps the command of each workload running. What runs is read from the workload's cgroup, from a record of what was
+ * started, and from the environment of processes, so that a supervisor that comes later knows as much as the one before.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
@@ -11,6 +11,7 @@ import { processesOf } from '../workload/cgroup.ts';
 import { launch, launchOptions, runHash } from '../workload/launch.ts';
 import { watchPopulated } from '../workload/populated.ts';
 import { mainProcess, stopWorkload, whenGone } from '../workload/processes.ts';
+import { recordedMain, recordMain } from './run-record.ts';
 
 /** SIGTERM, then this long until SIGKILL. */
 const STOP_TIMEOUT_MS = 5000;
@@ -57,7 +58,7 @@ export class WorkloadRunner {
       if (known === undefined) this.#watchAdHoc(entry);
       return;
     }
-    const main = mainProcess(workloadCgroup(this.#instance, key));
+    const main = recordedMain(this.#instance, key) ?? mainProcess(workloadCgroup(this.#instance, key));
     if (main?.hash === runHash(run)) {
       if (known === undefined) this.#follow(entry, whenGone(main, entry.watch.signal));
       return;
@@ -94,6 +95,7 @@ export class WorkloadRunner {
     await stopWorkload(workloadCgroup(this.#instance, key), { drainTimeoutMs: STOP_TIMEOUT_MS });
     entry.startedAtMs = this.#clock.nowMs();
     const { pid, exited } = await launch(this.#instance, key, launchOptions(run));
+    recordMain(this.#instance, key, pid, runHash(run));
     this.#log.info('workload started', { workload: key, pid });
     this.#follow(entry, exited);
   }

@@ -73,6 +73,11 @@ export function runHashOf(pid: number): string | undefined {
   return variables.find((variable) => variable.startsWith(prefix))?.slice(prefix.length);
 }
 
+/** With the pid it names one process for ever; undefined when there is no such process. */
+export function startTicksOf(pid: number): number | undefined {
+  return statOf(pid)?.startTicks;
+}
+
 function describe(pid: number): MainProcess | undefined {
   const stat = statOf(pid);
   if (stat === undefined || stat.session !== pid) return undefined;

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type TestMesh as Mesh, TestMesh, waitFor } from '../support/mesh.ts';
+import { documents, ECHO, LOAD } from './resources.ts';
+
+interface LoadResult {
+  readonly allowed: number;
+  readonly denied: number;
+  readonly wrong: readonly string[];
+  readonly failed: readonly string[];
+}
+
+describe('under load', () => {
+  let mesh: Mesh;
+
+  beforeAll(async () => {
+    mesh = await TestMesh.up(documents(ECHO, LOAD));
+    await waitFor('the load runs', () => current().allowed > 50);
+  });
+
+  afterAll(async () => {
+    await mesh[Symbol.asyncDispose]();
+  });
+
+  function load(): LoadResult | undefined {
+    const lines = readFileSync(join(mesh.instance.logDir, 'default.load.log'), 'utf8').trimEnd().split('\n');
+    const last = lines.findLast((line) => line.startsWith('{') && line.endsWith('}'));
+    return last === undefined ? undefined : (JSON.parse(last) as LoadResult);
+  }
+
+  function current(): LoadResult {
+    return load() ?? { allowed: 0, denied: 0, wrong: [], failed: [] };
+  }
+
+  /** Waits until `count` more requests of each kind were answered; what went wrong since `from` (default: now). */
+  async function more(count: number, from = current()): Promise<Pick<LoadResult, 'wrong' | 'failed'>> {
+    const { allowed, denied } = current();
+    return await waitFor(`${count} more requests`, () => {
+      const now = current();
+      if (now.allowed < allowed + count || now.denied < denied + count) return undefined;
+      return { wrong: now.wrong, failed: now.failed.slice(from.failed.length) };
+    });
+  }
+
+  it('the killed supervisor is missed by no request; the next one adopts all and counts on', async () => {
+    const start = current();
+    const before = await mesh.api.status();
+    process.kill(before.supervisor.pid, 'SIGKILL');
+    await waitFor('the supervisor is gone', async () => (await mesh.cli('status')).stderr.includes('E_NOT_RUNNING'));
+    expect(await more(200, start)).toEqual({ wrong: [], failed: [] });
+
+    const adopted = await mesh.ok('up', '-f', mesh.dir);
+    expect(adopted.stdout).toContain('no change');
+    const after = await mesh.api.status();
+    expect(after.supervisor.pid).not.toBe(before.supervisor.pid);
+    expect(after.envoy.pid).toBe(before.envoy.pid);
+    expect(after.envoy.restarts).toBe(0);
+    for (const [name, count] of Object.entries(before.counters)) {
+      expect(after.counters[name], name).toBeGreaterThanOrEqual(count);
+    }
+    expect(after.counters['connect-captured']).toBeGreaterThan(0);
+    expect(after.fastPath.redirectedBytes).toBeGreaterThan(before.fastPath.redirectedBytes);
+    expect(await more(200, start)).toEqual({ wrong: [], failed: [] });
+  });
+
+  it('the killed Envoy is back within 2 s and no request ever bypasses policy', async () => {
+    const start = current();
+    const before = await mesh.api.status();
+    const killedAt = Date.now();
+    process.kill(before.envoy.pid ?? 0, 'SIGKILL');
+    const after = await waitFor('another Envoy is ready', async () => {
+      const now = await mesh.api.status();
+      return now.envoy.state === 'ready' && now.envoy.pid !== before.envoy.pid ? now : undefined;
+    });
+    expect(after.envoy.restarts).toBe(before.envoy.restarts + 1);
+    // The promise to users, not a benchmark: how long a client has to retry.
+    expect(Date.now() - killedAt).toBeLessThan(2000);
+    const end = await more(200, start);
+    // Requests fail while no proxy is there (closed by default); none may get the wrong answer.
+    expect(end.wrong).toEqual([]);
+    // And once it is back, none fails.
+    expect((await more(200)).failed).toEqual([]);
+  });
+
+  it('pausing and resuming the fast path is seen by no request', async () => {
+    const start = current();
+    for (let round = 0; round < 5; round += 1) {
+      await mesh.ok('pause');
+      const paused = await mesh.api.status();
+      await more(20);
+      const later = await mesh.api.status();
+      expect(later.fastPath.state).toBe('paused');
+      expect(later.fastPath.redirectedBytes).toBe(paused.fastPath.redirectedBytes);
+      await mesh.ok('resume');
+      await more(20);
+      expect((await mesh.api.status()).fastPath.redirectedBytes).toBeGreaterThan(later.fastPath.redirectedBytes);
+    }
+    expect(await more(1, start)).toEqual({ wrong: [], failed: [] });
+  });
+
+  it('flows name both ends and say how much took the fast path', async () => {
+    await more(100);
+    const flows = await mesh.api.flows();
+    const sending = flows.filter(({ from, to }) => from === 'default/load' && to === 'envoy');
+    expect(sending.length).toBeGreaterThanOrEqual(4);
+    for (const flow of sending) {
+      expect(flow.linked).toBe(true);
+      expect(flow.messages.redirected).toBeGreaterThan(0);
+    }
+    const { fastPath } = await mesh.api.status();
+    expect(fastPath.share).toBeGreaterThan(0.5);
+  });
+});
