@@ -9,7 +9,7 @@
 #define PSOCK_FLAGS 7UL /* flag bits in sk_user_data */
 
 /* May be redirected to as far as its way of waiting goes? REDIRECTED: yes. */
-static __always_inline enum shunt_outcome reader_outcome(struct state *state, struct sock *reader)
+static __always_inline enum shunt_outcome reader_outcome(struct state *state, struct socket *reader)
 {
 	const struct shunt_member *member = bpf_map_lookup_elem(&members, &state->peer_cgroup_id);
 
@@ -49,17 +49,18 @@ static __always_inline enum shunt_outcome message_outcome(struct sk_msg_md *msg,
 	const struct shunt_settings *config = settings_get();
 	struct sock *peer = (struct sock *)state->peer;
 	enum shunt_outcome outcome;
+	struct socket *reader;
 	__u32 size = msg->size;
 
 	if (!config || config->paused)
 		return SHUNT_OUTCOME_PAUSED;
 	if (state->phase != PHASE_LINKED || !state->peer_cookie)
 		return state->peer_refusal ? state->peer_refusal : SHUNT_OUTCOME_UNLINKED;
-	if ((__u64)BPF_CORE_READ(peer, __sk_common.skc_cookie.counter) != state->peer_cookie ||
-	    !BPF_CORE_READ(peer, sk_socket))
+	reader = BPF_CORE_READ(peer, sk_socket);
+	if (!reader || (__u64)BPF_CORE_READ(peer, __sk_common.skc_cookie.counter) != state->peer_cookie)
 		return SHUNT_OUTCOME_STALE_PEER;
 	/* What lasts before what passes, so that people see the reason that they can do something about. */
-	outcome = reader_outcome(state, peer);
+	outcome = reader_outcome(state, reader);
 	if (outcome != SHUNT_OUTCOME_REDIRECTED)
 		return outcome;
 #ifndef SHUNT_TEST_WITHOUT_HANDOVER /* a test shows that it catches the race without this */

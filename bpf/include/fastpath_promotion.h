@@ -113,13 +113,15 @@ static __always_inline void flow_link(const struct state *state)
  */
 static __always_inline __u32 reader_refusal(struct sock *sk, __u32 reader, struct state *state)
 {
-	if (!sk->sk_socket) /* not accepted yet */
+	struct socket *socket = sk->sk_socket;
+
+	if (!socket) /* not accepted yet */
 		return SHUNT_COUNTER_REFUSED_WAITING;
-	if (!is_nonblocking(sk))
+	if (!is_nonblocking(socket))
 		return SHUNT_COUNTER_REFUSED_BLOCKING;
 	if (reader == SHUNT_READER_GREEDY)
 		return SHUNT_COUNTER_PROMOTED;
-	switch (socket_waiting(sk)) {
+	switch (socket_waiting(socket)) {
 	case WAITING_LEVEL:
 		state->seen_level = 1;
 		return SHUNT_COUNTER_PROMOTED;

@@ -114,10 +114,9 @@ static __always_inline const struct shunt_settings *settings_get(void)
 	return bpf_map_lookup_elem(&settings, &zero);
 }
 
-/* False also for a socket that is closed: it has no file. */
-static __always_inline bool is_nonblocking(struct sock *sk)
+static __always_inline bool is_nonblocking(struct socket *socket)
 {
-	return BPF_CORE_READ(sk, sk_socket, file, f_flags) & O_NONBLOCK;
+	return BPF_CORE_READ(socket, file, f_flags) & O_NONBLOCK;
 }
 
 #endif

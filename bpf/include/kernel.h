@@ -80,6 +80,7 @@ struct file {
 struct socket {
 	struct file *file;
 	struct sock *sk;
+	struct socket_wq wq;
 };
 
 struct kernfs_node {
@@ -119,7 +120,6 @@ struct sock {
 	__u16 sk_protocol;
 	__s32 sk_peek_off; /* negative: off */
 	int sk_rcvlowat;
-	struct socket_wq *sk_wq;
 	struct socket *sk_socket; /* NULL: not accepted yet, or closed */
 	void *sk_user_data; /* of a socket in a sockmap: struct sk_psock *, flags in the low three bits */
 };
