@@ -4,8 +4,6 @@ import { dirname, join } from 'node:path';
 import { ShuntError } from '../errors.ts';
 import { whenEmpty } from './populated.ts';
 
-export { isPopulated, type PopulatedWatch, watchPopulated, whenEmpty } from './populated.ts';
-
 /** Controllers that shunt's cgroups pass on to their children, where the parent offers them. */
 const CONTROLLERS = ['cpu', 'memory', 'pids'];
 const REMOVE_TIMEOUT_MS = 10_000;

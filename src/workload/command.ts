@@ -28,7 +28,7 @@ export function tryCommand(
     const child = execFile(program, args, { maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout, stderr) => {
       const status = error === null ? 0 : error.code;
       if (typeof status === 'number') resolve({ status, stdout, stderr });
-      else reject(new ShuntError('E_COMMAND', `${program}: ${reasonOf(program, error)}`, { cause: error }));
+      else reject(new ShuntError('E_COMMAND', `${program}: ${reasonOf(error)}`, { cause: error }));
     });
     // A program that does not read its input closes the pipe; its exit status tells more than EPIPE would.
     child.stdin?.on('error', () => {});
@@ -49,7 +49,7 @@ export async function runCommand(
   throw new ShuntError('E_COMMAND', `${[program, ...args].join(' ')}: ${lines.at(-1) ?? `exit status ${status}`}`);
 }
 
-function reasonOf(program: string, error: Error | null): string {
-  if ((error as NodeJS.ErrnoException | null)?.code === 'ENOENT') return `not found in PATH; install it (${program})`;
+function reasonOf(error: Error | null): string {
+  if ((error as NodeJS.ErrnoException | null)?.code === 'ENOENT') return 'not found in PATH; install it';
   return error?.message ?? 'unknown';
 }

@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ResourceKey } from '../../../src/instance.ts';
-import { ensureCgroup, killCgroup, processesOf, removeCgroup, watchPopulated } from '../../../src/workload/cgroup.ts';
+import { ensureCgroup, killCgroup, processesOf, removeCgroup } from '../../../src/workload/cgroup.ts';
 import { launch, workloadLog } from '../../../src/workload/launch.ts';
+import { watchPopulated } from '../../../src/workload/populated.ts';
 import { stopWorkload } from '../../../src/workload/processes.ts';
 import { waitFor } from '../../support/mesh.ts';
 import { TestMachine } from '../../support/topology-machine.ts';
