@@ -1,9 +1,23 @@
 /** Looks for whatever an instance could leave behind, by names alone. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Instance } from '../../../src/instance.ts';
 
-/** One line for each thing that is left; `pids` are the processes that ran. */
-export function leftovers(instance: Instance, pids: ReadonlySet<number>): string[] {
+/** A program whose work is done still needs a moment to end, on a busy machine. */
+const GRACE_MS = 3000;
+const POLL_MS = 50;
+
+/** One line for each thing that is left, once nothing is or the grace is over; `pids` are the processes that ran. */
+export async function leftovers(instance: Instance, pids: ReadonlySet<number>): Promise<string[]> {
+  const deadlineMs = performance.now() + GRACE_MS;
+  for (;;) {
+    const found = leftNow(instance, pids);
+    if (found.length === 0 || performance.now() > deadlineMs) return found;
+    await delay(POLL_MS);
+  }
+}
+
+function leftNow(instance: Instance, pids: ReadonlySet<number>): string[] {
   const directories = [instance.runDir, instance.bpfRoot, instance.cgroup].filter((path) => existsSync(path));
   const namespaces = namesIn('/run/netns')
     .filter((name) => name.startsWith(`shunt.${instance.name}.`))
@@ -11,7 +25,7 @@ export function leftovers(instance: Instance, pids: ReadonlySet<number>): string
   const devices = namesIn('/sys/class/net').filter((name) =>
     (textOf(`/sys/class/net/${name}/ifalias`) ?? '').startsWith(`shunt:${instance.name}:`),
   );
-  const processes = [...pids].filter((pid) => belongsTo(pid, instance)).map((pid) => `process ${pid}`);
+  const processes = [...pids].filter((pid) => belongsTo(pid, instance)).map(describeProcess);
   const mounts = (textOf('/proc/self/mounts') ?? '').split('\n').filter((line) => line.includes(`${instance.runDir}/`));
   return [...directories, ...namespaces, ...devices.map((name) => `device ${name}`), ...processes, ...mounts];
 }
@@ -25,6 +39,11 @@ function belongsTo(pid: number, instance: Instance): boolean {
   const cgroup = textOf(`/proc/${pid}/cgroup`) ?? '';
   const command = textOf(`/proc/${pid}/cmdline`) ?? '';
   return cgroup.includes(`/shunt/${instance.name}/`) || command.split('\0').includes(instance.name);
+}
+
+function describeProcess(pid: number): string {
+  const command = (textOf(`/proc/${pid}/cmdline`) ?? '').split('\0').join(' ').trim();
+  return `process ${pid} (${command.slice(0, 120)})`;
 }
 
 function namesIn(path: string): string[] {

@@ -61,7 +61,7 @@ async function withScratch(shunt: Shunt, options: ShopOptions): Promise<Observed
     memory: observer.memory,
     measurement: observer.measurement,
     ranToTheEnd: !options.signal.aborted,
-    leftovers: leftovers(shunt.instance, observer.pids),
+    leftovers: await leftovers(shunt.instance, observer.pids),
     ...(error === undefined ? {} : { error: error.message }),
   };
 }
