@@ -1,4 +1,4 @@
-import { Bytes, BytesMap, JsonDocument, JsonValue } from "proxy-wasm-sdk/assembly";
+import { Bytes, BytesIndex, BytesMap, JsonDocument, JsonValue } from "proxy-wasm-sdk/assembly";
 import { Pattern } from "./pattern";
 import { Destination, From, Paths, Policy, Rule, Source, To } from "./policy";
 import { looksLikeTemplate, Template } from "./template";
@@ -58,14 +58,15 @@ function readDestinations(value: JsonValue, config: Config): void {
       else destination.policies.push(policy);
     }
     destination.hasAllow = allow.length > 0;
-    destination.policies = destination.policies.concat(allow);
+    for (let k = 0; k < allow.length; k++) destination.policies.push(allow[k]);
+    for (let k = 0; k < destination.policies.length; k++) destination.ruleCount += destination.policies[k].rules.length;
     config.destinations.set(entries[i].key, destination);
   }
 }
 
 function readPolicies(value: JsonValue, config: Config): void {
   const items = value.items();
-  const names = new BytesMap<i32>();
+  const names = new BytesIndex();
   for (let i = 0; i < items.length; i++) {
     const item = items[i];
     if (!item.only(["name", "action", "rules"])) return;
@@ -74,8 +75,7 @@ function readPolicies(value: JsonValue, config: Config): void {
     const policy = new Policy(name, action == 0);
     const rules = item.need("rules").items();
     for (let k = 0; k < rules.length; k++) policy.rules.push(readRule(rules[k]));
-    names.set(String.UTF8.encode(name), i);
-    if (names.size <= i) item.need("name").fail("another policy has this name");
+    if (names.add(String.UTF8.encode(name)) != i) item.need("name").fail("another policy has this name");
     config.policies.push(policy);
     if (!value.document.ok) return;
   }
@@ -181,7 +181,7 @@ function filled(value: JsonValue): JsonValue[] {
 
 function asksSomething(value: JsonValue, keys: string[]): void {
   value.only(keys);
-  if (value.entries().length == 0) value.fail("expected at least one of " + keys.join(", "));
+  if (value.length == 0) value.fail("expected at least one of " + keys.join(", "));
 }
 
 function notEmpty(value: JsonValue): ArrayBuffer {

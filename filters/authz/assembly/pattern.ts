@@ -45,10 +45,9 @@ export class Pattern {
   }
 }
 
-/** True when any of them matches; null means that nothing is asked. A value that is absent matches no pattern. */
-export function matchesAny(patterns: Pattern[] | null, value: Bytes | null): bool {
+/** True when any of them matches; null means that nothing is asked. */
+export function matchesAny(patterns: Pattern[] | null, value: Bytes): bool {
   if (patterns === null) return true;
-  if (value === null) return false;
   for (let i = 0; i < patterns.length; i++) if (unchecked(patterns[i]).matches(value)) return true;
   return false;
 }

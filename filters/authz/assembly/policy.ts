@@ -11,6 +11,8 @@ export class Source {
 export class Destination {
   policies: Policy[] = [];
   hasAllow: bool = false;
+  /** Of all its policies. */
+  ruleCount: i32 = 0;
   constructor(readonly port: i32) {}
 }
 
@@ -30,6 +32,13 @@ export class Policy {
 export class Rule {
   from: From[] | null = null;
   to: To[] | null = null;
+
+  comesFrom(source: Source): bool {
+    const from = this.from;
+    if (from === null) return true;
+    for (let i = 0; i < from.length; i++) if (from[i].matches(source)) return true;
+    return false;
+  }
 }
 
 export class From {
@@ -56,11 +65,4 @@ export class To {
 export class Paths {
   patterns: Pattern[] = [];
   templates: Template[] = [];
-
-  matches(path: Bytes | null): bool {
-    if (path === null) return false;
-    if (matchesAny(this.patterns, path)) return true;
-    for (let i = 0; i < this.templates.length; i++) if (this.templates[i].matches(path)) return true;
-    return false;
-  }
 }

@@ -13,8 +13,11 @@ import {
   RootContext,
   utf8,
 } from "proxy-wasm-sdk/assembly";
+import { Asked } from "./checks";
 import { Config, readConfig } from "./config";
-import { firstMatch } from "./decide";
+import { MethodNames } from "./methods";
+import { NO_RANK } from "./program";
+import { Programs } from "./programs";
 
 /** Who calls: metadata of the listener, which lies in the caller's network namespace. Never a header. */
 const SOURCE = propertyPath(["xds", "listener_metadata", "filter_metadata", "shunt", "source"]);
@@ -30,6 +33,8 @@ const NO_DESTINATION = utf8("shunt_denied[unknown-destination]");
 /** One configuration. Before its first good text it denies everything. */
 export class AuthzRoot extends RootContext {
   private config: Config = new Config();
+  private methods: MethodNames = new MethodNames();
+  private programs: Programs = new Programs(0, 0);
   private allowed: Counter | null = null;
   private denied: Counter | null = null;
 
@@ -46,6 +51,8 @@ export class AuthzRoot extends RootContext {
       policy.decided = new Counter("shunt_authz.policy." + policy.name + (policy.isAllow ? ".allowed" : ".denied"));
     }
     this.config = config;
+    this.methods = new MethodNames();
+    this.programs = new Programs(config.sources.size, config.destinations.size);
     return true;
   }
 
@@ -63,30 +70,41 @@ export class AuthzRoot extends RootContext {
     const found = to === null ? -1 : config.destinations.find(to);
     if (found < 0) return this.deny(NO_DESTINATION);
     const destination = config.destinations.valueAt(found);
-    const policy = firstMatch(
-      config.sources.valueAt(source),
-      destination,
-      requestHeaders.first(METHOD),
-      withoutQuery(requestHeaders.first(PATH)),
-    );
-    if (policy !== null) {
-      const decided = policy.decided;
-      if (decided !== null) decided.increment();
+    const rank = this.rank(source, found);
+    if (rank == NO_RANK) return destination.hasAllow ? this.deny(NO_POLICY) : this.allow();
+    const policy = destination.policies[rank];
+    count(policy.decided);
+    return policy.isAllow ? this.allow() : this.deny(policy.details);
+  }
+
+  /** Place of the policy that decides among the destination's; asks the host for no more than the rules need. */
+  private rank(source: i32, destination: i32): i32 {
+    let program = this.programs.find(source, destination);
+    if (program === null) {
+      const from = this.config.sources.valueAt(source);
+      const to = this.config.destinations.valueAt(destination);
+      program = this.programs.make(source, from, destination, to, this.methods);
     }
-    if (policy === null ? destination.hasAllow : !policy.isAllow) {
-      return this.deny(policy === null ? NO_POLICY : policy.details);
-    }
-    const allowed = this.allowed;
-    if (allowed !== null) allowed.increment();
+    const asked = Asked.empty();
+    if (program.asksMethod) asked.setMethod(requestHeaders.first(METHOD), this.methods);
+    if (program.asksPath) asked.path = withoutQuery(requestHeaders.first(PATH));
+    return program.run(asked);
+  }
+
+  private allow(): Action {
+    count(this.allowed);
     return Action.Continue;
   }
 
   private deny(details: ArrayBuffer): Action {
-    const denied = this.denied;
-    if (denied !== null) denied.increment();
+    count(this.denied);
     localReply(403, details, BODY, null, GrpcStatus.PermissionDenied);
     return Action.Pause;
   }
+}
+
+function count(counter: Counter | null): void {
+  if (counter !== null) counter.increment();
 }
 
 class AuthzRequest extends HttpContext {

@@ -15,24 +15,22 @@ export class Template {
 
   constructor(text: string) {
     if (!text.startsWith("/")) this.problem = "a path with {*} or {**} must start with /";
-    const parts = text.split("/");
-    let literal = "";
-    let any = false;
-    for (let i = 0; i < parts.length; i++) {
-      const part = parts[i];
-      if (i > 0) literal += "/";
-      if (part == "{*}" || part == "{**}") {
-        if (any) this.problem = "nothing but literal segments may follow {**}";
-        any = part == "{**}";
-        this.literals.push(String.UTF8.encode(literal));
-        literal = "";
-      } else {
-        if (!isLiteral(part)) this.problem = "beside {*} and {**} as whole segments, a path takes letters, digits and -._~%!$&'()+,;:@=";
-        literal += part;
+    let literal = 0;
+    for (let start = 0; start <= text.length; ) {
+      const slash = text.indexOf("/", start);
+      const end = slash < 0 ? text.length : slash;
+      const segment = text.substring(start, end);
+      if (segment == "{*}" || segment == "{**}") {
+        if (this.tail !== null) this.problem = "nothing but literal segments may follow {**}";
+        this.literals.push(String.UTF8.encode(text.substring(literal, start)));
+        if (segment == "{**}") this.tail = String.UTF8.encode(text.substring(end));
+        literal = end;
+      } else if (!isLiteral(segment)) {
+        this.problem = "beside {*} and {**} as whole segments, a path takes letters, digits and -._~%!$&'()+,;:@=";
       }
+      start = end + 1;
     }
-    if (any) this.tail = String.UTF8.encode(literal);
-    else this.literals.push(String.UTF8.encode(literal));
+    if (this.tail === null) this.literals.push(String.UTF8.encode(text.substring(literal)));
   }
 
   /** The literal that every match starts with. */

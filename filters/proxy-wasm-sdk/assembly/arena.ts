@@ -1,3 +1,5 @@
+import { collectGarbage } from "./collect";
+
 /**
  * Memory that lives for one callback: what the host hands out, and the `Bytes` that point to it. A bump pointer over one
  * block of 64 KiB, moved back at the entry of every callback; what does not fit is taken from the heap and freed at the
@@ -20,7 +22,7 @@ export function enter(): void {
 
 /** Last thing in every export that called `enter`. */
 export function leave(): void {
-  depth--;
+  if (--depth == 0) collectGarbage();
 }
 
 function reset(): void {

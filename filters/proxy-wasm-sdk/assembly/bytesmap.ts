@@ -8,14 +8,13 @@ export function fnv1a(start: usize, length: i32, from: u32 = 0x811c9dc5): u32 {
 }
 
 /**
- * A map from byte strings that is filled once and then read: a look-up allocates nothing and takes a view of host memory
- * as its key. Open addressing; keys are never removed. Keys come from configuration, so a peer cannot make them collide.
+ * Byte strings, each with the number it came in as. Filled once and then read: a look-up allocates nothing and takes a view
+ * of host memory. Open addressing; keys are never removed. Keys come from configuration, so a peer cannot make them collide.
  */
-export class BytesMap<V> {
+export class BytesIndex {
   private keys: ArrayBuffer[] = [];
-  private values: V[] = [];
   private hashes: u32[] = [];
-  /** 1 + index of the entry, 0 = free. Its length is a power of two, at most half full. */
+  /** 1 + number of the key, 0 = free. Its length is a power of two, at most half full. */
   private slots: StaticArray<u32> = new StaticArray<u32>(8);
 
   get size(): i32 {
@@ -26,11 +25,7 @@ export class BytesMap<V> {
     return this.keys[index];
   }
 
-  valueAt(index: i32): V {
-    return this.values[index];
-  }
-
-  /** Index for `valueAt`, or -1. */
+  /** The key's number, or -1. */
   find(key: Bytes): i32 {
     return this.findHashed(key.start, key.length, fnv1a(key.start, key.length));
   }
@@ -51,17 +46,13 @@ export class BytesMap<V> {
     return index;
   }
 
-  /** Sets or replaces. Returns the entry's index. */
-  set(key: ArrayBuffer, value: V): i32 {
+  /** The key's number; a new key gets the next one. */
+  add(key: ArrayBuffer): i32 {
     const hash = fnv1a(changetype<usize>(key), key.byteLength);
     const found = this.findHashed(changetype<usize>(key), key.byteLength, hash);
-    if (found >= 0) {
-      this.values[found] = value;
-      return found;
-    }
+    if (found >= 0) return found;
     const index = this.keys.length;
     this.keys.push(key);
-    this.values.push(value);
     this.hashes.push(hash);
     if ((index + 1) * 2 > this.slots.length) this.grow();
     else this.place(index, hash);
@@ -78,5 +69,32 @@ export class BytesMap<V> {
     let slot = hash & mask;
     while (unchecked(this.slots[slot]) != 0) slot = (slot + 1) & mask;
     this.slots[slot] = <u32>index + 1;
+  }
+}
+
+/** A map from byte strings, as `BytesIndex`. */
+export class BytesMap<V> {
+  readonly index: BytesIndex = new BytesIndex();
+  private values: V[] = [];
+
+  get size(): i32 {
+    return this.index.size;
+  }
+
+  /** `at`: what `find` gave. */
+  valueAt(at: i32): V {
+    return this.values[at];
+  }
+
+  /** Place for `valueAt`, or -1. */
+  find(key: Bytes): i32 {
+    return this.index.find(key);
+  }
+
+  /** Sets or replaces. */
+  set(key: ArrayBuffer, value: V): void {
+    const at = this.index.add(key);
+    if (at == this.values.length) this.values.push(value);
+    else this.values[at] = value;
   }
 }

@@ -2,10 +2,20 @@ import { Bytes } from "./bytes";
 import { proxy_close_stream, proxy_continue_stream, proxy_done, proxy_set_effective_context } from "./imports";
 import { Action, DataAction, Stream } from "./status";
 
+/** @internal What a context is; the registry stores all in one map. */
+export enum Kind {
+  Root,
+  Http,
+  Tcp,
+}
+
 /** What every context can get: ends of its own call-outs, and its end. */
 export abstract class Context {
   /** The host's number of this context. */
   id: u32 = 0;
+
+  /** @internal */
+  constructor(readonly kind: Kind) {}
 
   /**
    * The answer to an HTTP call-out of this context (see callout.ts). `headers` 0: the call failed (no answer in time, no
@@ -44,6 +54,10 @@ export abstract class Context {
  * configuration during a reload): keep nothing that belongs to a configuration in module variables.
  */
 export abstract class RootContext extends Context {
+  constructor() {
+    super(Kind.Root);
+  }
+
   /** Once when the context is made. false: the host refuses the VM. */
   onStart(vmConfiguration: Bytes): bool {
     return true;
@@ -62,9 +76,9 @@ export abstract class RootContext extends Context {
   /** Only with `exports/queue`. Comes in the one VM that the host picked. */
   onQueueReady(token: u32): void {}
 
-  /** One for each request. null: the request passes untouched. */
-  createHttpContext(): HttpContext | null {
-    return null;
+  /** One for each request; where it is not overridden, requests pass untouched. */
+  createHttpContext(): HttpContext {
+    return new HttpContext();
   }
 
   /** One for each connection, where the plugin is a network filter; null where it is an HTTP filter. */
@@ -73,8 +87,12 @@ export abstract class RootContext extends Context {
   }
 }
 
-/** One request and its response. Each callback comes only when its export module is part of the filter. */
-export abstract class HttpContext extends Context {
+/** One request and its response. What is not overridden lets it pass. Each callback comes only when its export module is part of the filter. */
+export class HttpContext extends Context {
+  constructor() {
+    super(Kind.Http);
+  }
+
   onRequestHeaders(count: i32, endOfStream: bool): Action {
     return Action.Continue;
   }
@@ -111,7 +129,11 @@ export abstract class HttpContext extends Context {
 }
 
 /** One TCP connection. */
-export abstract class TcpContext extends Context {
+export class TcpContext extends Context {
+  constructor() {
+    super(Kind.Tcp);
+  }
+
   onNewConnection(): Action {
     return Action.Continue;
   }

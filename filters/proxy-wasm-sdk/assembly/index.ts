@@ -1,8 +1,10 @@
 /** proxy-wasm ABI 0.2.1 for AssemblyScript: what a filter imports. Its exports come from `./exports/*`. */
 import "./abort";
+export { allocate } from "./arena";
 export * from "./body";
 export { Bytes, utf8 } from "./bytes";
-export { BytesMap, fnv1a } from "./bytesmap";
+export { BytesIndex, BytesMap, fnv1a } from "./bytesmap";
+export { collectSoon } from "./collect";
 export { Context, HttpContext, RootContext, TcpContext } from "./context";
 export * from "./headers";
 export { JsonDocument } from "./json/document";

@@ -5,7 +5,7 @@ import { httpOf } from "../registry";
 export function proxy_on_request_headers(id: u32, count: i32, endOfStream: i32): i32 {
   enter();
   const context = httpOf(id);
-  const action = context === null ? withoutContext(id) : <i32>context.onRequestHeaders(count, endOfStream != 0);
+  const action = context === null ? withoutContext() : <i32>context.onRequestHeaders(count, endOfStream != 0);
   leave();
   return action;
 }

@@ -5,7 +5,7 @@ import { httpOf } from "../registry";
 export function proxy_on_response_body(id: u32, size: i32, endOfStream: i32): i32 {
   enter();
   const context = httpOf(id);
-  const action = context === null ? withoutContext(id) : <i32>context.onResponseBody(size, endOfStream != 0);
+  const action = context === null ? withoutContext() : <i32>context.onResponseBody(size, endOfStream != 0);
   leave();
   return action;
 }

@@ -60,6 +60,19 @@ export class JsonDocument {
     return decodeString(this.text.start, this.tape.start(node) + 1, this.tape.end(node) - 1);
   }
 
+  /** @internal Whether a string node means this ASCII text. */
+  spells(node: i32, text: string): bool {
+    const start = this.tape.start(node) + 1;
+    const size = this.tape.end(node) - 1 - start;
+    let plain = size == text.length;
+    for (let i = 0; i < size; i++) {
+      const c = this.text.byteAt(start + i);
+      if (c == 0x5c) return String.UTF8.decode(this.decode(node)) == text;
+      if (plain && c != text.charCodeAt(i)) plain = false;
+    }
+    return plain;
+  }
+
   private place(offset: i32): string {
     let line = 1;
     let column = 1;

@@ -22,12 +22,15 @@ export class JsonValue {
     if (this.node >= 0) this.document.fail(this.node, message);
   }
 
-  /** Checks that this is an object with no keys but these. */
+  /** Checks that this is an object with no keys but these (ASCII). */
   only(keys: string[]): bool {
-    const entries = this.entries();
-    for (let i = 0; i < entries.length; i++) {
-      const key = String.UTF8.decode(entries[i].key);
-      if (keys.indexOf(key) < 0) entries[i].value.fail("unknown key; expected " + keys.join(", "));
+    if (!this.expect(JsonKind.Object, "an object")) return false;
+    const nodes = this.document.nodes();
+    const end = nodes.next(this.node);
+    for (let key = this.node + 1; key < end; key = nodes.next(nodes.next(key))) {
+      let known = false;
+      for (let i = 0; i < keys.length && !known; i++) known = this.document.spells(key, keys[i]);
+      if (!known) this.document.fail(nodes.next(key), "unknown key; expected " + keys.join(", "));
     }
     return this.document.ok;
   }
@@ -56,14 +59,23 @@ export class JsonValue {
     return result;
   }
 
-  /** The member of an object, or null. */
+  /** How many members or items an object or list has. */
+  get length(): i32 {
+    if (this.kind != JsonKind.Object && this.kind != JsonKind.Array) return 0;
+    const nodes = this.document.nodes();
+    const end = nodes.next(this.node);
+    let count = 0;
+    for (let child = this.node + 1; child < end; child = nodes.next(child)) count++;
+    return this.kind == JsonKind.Object ? count / 2 : count;
+  }
+
+  /** The member of an object, or null. `key` is ASCII. */
   get(key: string): JsonValue | null {
-    const wanted = String.UTF8.encode(key);
-    const entries = this.entries();
-    for (let i = 0; i < entries.length; i++) {
-      const name = entries[i].key;
-      if (name.byteLength != wanted.byteLength) continue;
-      if (memory.compare(changetype<usize>(name), changetype<usize>(wanted), name.byteLength) == 0) return entries[i].value;
+    if (!this.expect(JsonKind.Object, "an object")) return null;
+    const nodes = this.document.nodes();
+    const end = nodes.next(this.node);
+    for (let name = this.node + 1; name < end; name = nodes.next(nodes.next(name))) {
+      if (this.document.spells(name, key)) return new JsonValue(this.document, nodes.next(name));
     }
     return null;
   }
