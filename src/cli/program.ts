@@ -1,15 +1,5 @@
 /** The commands and their options. Nouns read, verbs change; each has --help and -o json. docs/cli.md is made from this. */
 import { Command, CommanderError, Option } from 'commander';
-import { down } from './commands/down.ts';
-import { listFilters, printSnippet } from './commands/filters.ts';
-import { flows } from './commands/flows.ts';
-import { pause, resume } from './commands/pause.ts';
-import { plan } from './commands/plan.ts';
-import { run } from './commands/run.ts';
-import { status } from './commands/status.ts';
-import { supervise } from './commands/supervise.ts';
-import { up } from './commands/up.ts';
-import { workloads } from './commands/workloads.ts';
 import { type Context, context, type GlobalOptions } from './context.ts';
 import { EXIT, type OutputFormat } from './output.ts';
 
@@ -30,7 +20,10 @@ function globals(self: Command): GlobalOptions {
   return { instance: given.instance ?? 'default', output: given.output ?? 'table' };
 }
 
-/** Gives a command its context and keeps what it returns as the exit status. */
+/**
+ * Gives a command its context and keeps what it returns as the exit status. Each body imports its command when it runs: the
+ * data plane's libraries take longer to load than `status` takes to answer.
+ */
 function command<A extends unknown[]>(
   body: (context: Context, ...args: A) => Promise<number | undefined> | Promise<void> | void,
 ): (...args: unknown[]) => Promise<void> {
@@ -56,25 +49,43 @@ const collect = (value: string, previous: readonly string[] = []): string[] => [
 add('up', 'Make the machine match the resources; start the supervisor when none runs')
   .requiredOption('-f, --file <path>', 'file or folder of resources; may be repeated', collect)
   .option('--foreground', 'supervise in this process, until interrupted')
-  .action(command((ctx, options: { file: string[]; foreground?: boolean }) => up(ctx, options)));
+  .action(
+    command(async (ctx, options: { file: string[]; foreground?: boolean }) =>
+      (await import('./commands/up.ts')).up(ctx, options),
+    ),
+  );
 
-add('down', 'Remove everything of the instance from the machine').action(command((ctx) => down(ctx)));
+add('down', 'Remove everything of the instance from the machine').action(
+  command(async (ctx) => (await import('./commands/down.ts')).down(ctx)),
+);
 
 add('plan', 'Print what `up` would change')
   .requiredOption('-f, --file <path>', 'file or folder of resources; may be repeated', collect)
-  .action(command((ctx, options: { file: string[] }) => plan(ctx, options.file)));
+  .action(
+    command(async (ctx, options: { file: string[] }) => (await import('./commands/plan.ts')).plan(ctx, options.file)),
+  );
 
-add('status', 'Is all well, what does it cost, how much goes by the fast path').action(command((ctx) => status(ctx)));
+add('status', 'Is all well, what does it cost, how much goes by the fast path').action(
+  command(async (ctx) => (await import('./commands/status.ts')).status(ctx)),
+);
 
-add('workloads', 'List the workloads').action(command((ctx) => workloads(ctx)));
+add('workloads', 'List the workloads').action(
+  command(async (ctx) => (await import('./commands/workloads.ts')).workloads(ctx)),
+);
 
 add('flows', 'List promoted connections: the share on the fast path and why the rest is not')
   .option('-w, --watch', 'print again every second')
-  .action(command((ctx, options: { watch?: boolean }) => flows(ctx, options)));
+  .action(
+    command(async (ctx, options: { watch?: boolean }) => (await import('./commands/flows.ts')).flows(ctx, options)),
+  );
 
-add('pause', 'Send every message by TCP from now on').action(command((ctx) => pause(ctx)));
+add('pause', 'Send every message by TCP from now on').action(
+  command(async (ctx) => (await import('./commands/pause.ts')).pause(ctx)),
+);
 
-add('resume', 'Use the fast path again').action(command((ctx) => resume(ctx)));
+add('resume', 'Use the fast path again').action(
+  command(async (ctx) => (await import('./commands/pause.ts')).resume(ctx)),
+);
 
 add('run', 'Run a program as a workload of the mesh')
   .argument('<command...>', 'program and its arguments')
@@ -86,24 +97,28 @@ add('run', 'Run a program as a workload of the mesh')
   .passThroughOptions()
   .action(
     command(
-      (
+      async (
         ctx,
         words: string[],
         options: { name?: string; namespace: string; serviceAccount: string; label: Record<string, string> },
-      ) => run(ctx, words, options),
+      ) => (await import('./commands/run.ts')).run(ctx, words, options),
     ),
   );
 
 add('filters', 'List the WASM filters; with a name, print the Envoy configuration that loads it')
   .argument('[name]', 'print the snippet of this filter')
   .action(
-    command((ctx, name: string | undefined) => (name === undefined ? listFilters(ctx) : printSnippet(ctx, name))),
+    command(async (ctx, name: string | undefined) => {
+      const { listFilters, printSnippet } = await import('./commands/filters.ts');
+      if (name === undefined) listFilters(ctx);
+      else printSnippet(ctx, name);
+    }),
   );
 
 program
   .command('supervise', { hidden: true })
   .option('--instance <name>')
-  .action(command((ctx) => supervise(ctx)));
+  .action(command(async (ctx) => (await import('./commands/supervise.ts')).supervise(ctx)));
 
 function label(value: string, previous: Record<string, string>): Record<string, string> {
   const at = value.indexOf('=');

@@ -35,7 +35,7 @@ function lines(all: readonly Flow[]): string {
       sum(flow.messages),
       bytes(sum(flow.bytes)),
       percent(flow.share),
-      flow.linked ? flow.mostlyBecause : 'peer not promoted',
+      flow.mostlyBecause,
     ]),
   );
 }

@@ -24,9 +24,9 @@ export async function run(context: Context, command: readonly string[], options:
     try {
       const exit = await runForeground(context.instance, key, {
         command,
-        env: process.env as Record<string, string>,
         cwd: process.cwd(),
-        ...(options.user === undefined ? {} : { user: options.user }),
+        // Another user gets an environment of its own: the caller's HOME and USER would be wrong.
+        ...(options.user === undefined ? { env: process.env as Record<string, string> } : { user: options.user }),
       });
       return exit.code ?? 128 + (constants.signals[exit.signal ?? 'SIGKILL'] ?? 0);
     } finally {
