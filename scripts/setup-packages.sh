@@ -75,7 +75,7 @@ services_disable() {
       if has_command systemctl; then
         logged systemctl disable "$service" || true
       else
-        logged deb-systemd-helper disable "$service.service" || true
+        logged update-rc.d "$service" disable || true
       fi
       ;;
     esac
