@@ -35,12 +35,34 @@ static __always_inline enum shunt_outcome reader_outcome(struct state *state, st
 	}
 }
 
-static __always_inline bool is_queue_empty(struct sock *reader)
+/*
+ * Redirected bytes that the reader has not read. Where the kernel does not keep count: what was redirected
+ * since the queue was last seen empty, which is never less.
+ */
+static __always_inline __u32 queued_bytes(struct state *state, struct sock *reader)
 {
 	unsigned long data = (unsigned long)BPF_CORE_READ(reader, sk_user_data);
 	struct sk_psock *psock = (struct sk_psock *)(data & ~PSOCK_FLAGS);
 
-	return is_empty(&psock->ingress_msg);
+	if (bpf_core_field_exists(psock->msg_tot_len))
+		return BPF_CORE_READ(psock, msg_tot_len);
+	if (is_empty(&psock->ingress_msg))
+		state->queued_bytes = 0;
+	return state->queued_bytes;
+}
+
+/*
+ * The bound of all queues together is the kernel's own: redirected bytes count as TCP memory. From the
+ * pressure mark on nothing is redirected, because a redirect that finds no memory fails the sender's send
+ * with ENOMEM, where TCP would wait.
+ */
+static __always_inline bool is_memory_short(struct sock *reader)
+{
+	unsigned long *pressure = BPF_CORE_READ(reader, __sk_common.skc_prot, memory_pressure);
+	unsigned long value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), pressure);
+	return value;
 }
 
 static __always_inline enum shunt_outcome message_outcome(struct sk_msg_md *msg, struct state *state,
@@ -51,6 +73,7 @@ static __always_inline enum shunt_outcome message_outcome(struct sk_msg_md *msg,
 	enum shunt_outcome outcome;
 	struct socket *reader;
 	__u32 size = msg->size;
+	__u32 queued;
 
 	if (!config || config->paused)
 		return SHUNT_OUTCOME_PAUSED;
@@ -67,11 +90,9 @@ static __always_inline enum shunt_outcome message_outcome(struct sk_msg_md *msg,
 	if (BPF_CORE_READ((struct tcp_sock *)peer, copied_seq) != tcp->write_seq)
 		return SHUNT_OUTCOME_HANDOVER;
 #endif
-	if (!config->max_queued_bytes)
-		return SHUNT_OUTCOME_CREDIT;
-	if (is_queue_empty(peer))
-		state->queued_bytes = 0;
-	if (state->queued_bytes && state->queued_bytes + size > config->max_queued_bytes)
+	queued = queued_bytes(state, peer);
+	if (!config->max_queued_bytes || (queued && queued + size > config->max_queued_bytes) ||
+	    is_memory_short(peer))
 		return SHUNT_OUTCOME_CREDIT;
 	if (bpf_msg_redirect_hash(msg, &sockets, &state->peer_key, BPF_F_INGRESS) != SK_PASS)
 		return SHUNT_OUTCOME_FAILED;

@@ -37,7 +37,8 @@ struct state {
 	__u32 seen_level;      /* 1: was waiting level-triggered when it was promoted */
 	__u32 peer_seen_level; /* 1: the peer was last seen waiting level-triggered */
 	__u32 peer_refusal;    /* enum shunt_outcome: why the peer is not promoted; 0: not known */
-	__u32 queued_bytes;    /* redirected since the peer's queue was last seen empty */
+	__u32 queued_bytes;    /* redirected since the peer's queue was last seen empty; not used where the
+				  kernel counts */
 	__u32 reserved;
 };
 _Static_assert(sizeof(struct state) == 120, "state");

@@ -107,7 +107,12 @@ struct sock_cgroup_data___tagged {
 	__u64 val;
 };
 
+struct proto {
+	unsigned long *memory_pressure; /* not 0: TCP holds more than the middle value of net.ipv4.tcp_mem */
+};
+
 struct sock_common {
+	struct proto *skc_prot;
 	__u32 skc_portpair;
 	possible_net_t skc_net;
 	unsigned long skc_flags; /* bits: enum sock_flags */
@@ -145,6 +150,7 @@ struct tcp_sock {
 
 struct sk_psock {
 	struct list_head ingress_msg; /* redirected messages that were not read yet */
+	__u32 msg_tot_len;	      /* their bytes; absent on older kernels */
 };
 
 struct fdtable {

@@ -1,4 +1,5 @@
 /** Bytes, order, ends and bounds of promoted connections; peers check every byte that they read. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { Reader } from '../../../src/generated/abi.ts';
 import type { Answer, Peer } from './peer.ts';
@@ -53,6 +54,44 @@ test('lets a message that is larger than the credit into an empty queue only', a
   expect(sandbox.fastPath.messages('REDIRECTED') - before).toBe(1);
   expect(sandbox.fastPath.messages('CREDIT')).toBe(1);
   await server.do('read', 5001, 5000);
+});
+
+test('measures the credit by what the reader has not read, not by what was sent since its queue was empty', async () => {
+  await using sandbox = new Sandbox({ settings: { maxQueuedBytes: CREDIT } });
+  const { client, server } = await sandbox.pair();
+  const before = sandbox.fastPath.bytes('REDIRECTED');
+  await client.do('write', 10_000);
+  for (let round = 0; round < 20; round += 1) {
+    await client.do('write', 60_000);
+    await server.do('read', 60_000, 5000);
+  }
+  expect(sandbox.fastPath.messages('CREDIT')).toBe(0);
+  expect(sandbox.fastPath.bytes('REDIRECTED') - before).toBe(20 * 60_000 + 10_000);
+  await server.do('read', 10_000, 5000);
+});
+
+test('redirects nothing while the kernel is short of memory for TCP, and goes on afterwards', async () => {
+  await using sandbox = new Sandbox();
+  const { client, server } = await sandbox.pair();
+  const file = '/proc/sys/net/ipv4/tcp_mem';
+  const normal = readFileSync(file, 'utf8');
+  try {
+    writeFileSync(file, `0 0 ${normal.trim().split(/\s+/)[2]}`);
+    // The kernel notices when it next takes a page for a socket.
+    await client.do('write', 200_000);
+    await server.do('read', 200_000, 5000);
+    const redirected = sandbox.fastPath.messages('REDIRECTED');
+    await sandbox.rounds(client, server, 20);
+    expect(sandbox.fastPath.messages('REDIRECTED')).toBe(redirected);
+    expect(sandbox.fastPath.messages('CREDIT')).toBeGreaterThanOrEqual(40);
+  } finally {
+    writeFileSync(file, normal);
+  }
+  await vi.waitFor(async () => {
+    const redirected = sandbox.fastPath.messages('REDIRECTED');
+    await sandbox.rounds(client, server, 20);
+    expect(sandbox.fastPath.messages('REDIRECTED')).toBeGreaterThan(redirected);
+  });
 });
 
 test('redirects nothing without credit', async () => {
