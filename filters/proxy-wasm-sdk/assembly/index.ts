@@ -14,6 +14,7 @@ export { log, logs } from "./log";
 export { Counter, Gauge, Histogram } from "./metric";
 export { PairList, Pairs } from "./pairs";
 export { property, propertyPath, setProperty } from "./property";
+export { PropertyText } from "./propertytext";
 export { registerRoot } from "./registry";
 export { localReply } from "./reply";
 export * from "./status";
