@@ -22,6 +22,10 @@ const FILTERS: Readonly<Record<string, { readonly summary: string; readonly exam
     summary: "Istio's AuthorizationPolicy: ALLOW and DENY by identity, method, path, port",
     example: { sources: {}, destinations: {}, policies: [] },
   },
+  headers: {
+    summary: 'add, set, append and remove headers of requests and responses, with properties in values',
+    example: { request: { set: { 'x-client-identity': '%{connection.uri_san_peer_certificate}' } } },
+  },
 };
 
 /** Absolute path of a built filter. @throws E_NEEDS when it was not built. */

@@ -1,0 +1,9 @@
+/** Edits request and response headers. README.md says how to load it. */
+import { registerRoot } from "proxy-wasm-sdk/assembly";
+import { HeadersRoot } from "./root";
+
+export * from "proxy-wasm-sdk/assembly/exports/base";
+export * from "proxy-wasm-sdk/assembly/exports/request-headers";
+export * from "proxy-wasm-sdk/assembly/exports/response-headers";
+
+registerRoot(() => new HeadersRoot());
