@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { checkout, setUp } from './set-up.ts';
 
 /** What a set-up could change: name, size and time of change of each file that it makes, and of the services' policy. */
@@ -19,6 +19,11 @@ function made(): string[] {
   });
   return [...described, readdirSync('/usr/sbin').join(), readFileSync('/var/lib/dpkg/status', 'utf8')];
 }
+
+// the first run; `npm test` made it already, unless sources were edited since
+beforeAll(() => {
+  expect(setUp({ directory: checkout }).status).toBe(0);
+});
 
 it('does nothing, says so in one line and takes less than 3 s', () => {
   const before = made();
@@ -39,12 +44,14 @@ it('prints nothing on standard output, which belongs to the command that called 
   expect(setUp({ directory: checkout }).stdout).toBe('');
 });
 
-it('mounts bpffs where it is not mounted', () => {
+it('mounts bpffs and tracefs where they are not mounted', () => {
   const outcome = setUp({
     directory: checkout,
-    before: 'while mountpoint -q /sys/fs/bpf; do umount -l /sys/fs/bpf; done',
+    before: `for target in /sys/fs/bpf /sys/kernel/tracing; do
+        while mountpoint -q $target; do umount -l $target; done
+      done`,
   });
-  expect(outcome.lines).toEqual(['setup: mounted bpffs on /sys/fs/bpf']);
+  expect(outcome.lines).toEqual(['setup: mounted bpf on /sys/fs/bpf', 'setup: mounted tracefs on /sys/kernel/tracing']);
   expect(outcome.status).toBe(0);
 });
 
