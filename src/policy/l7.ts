@@ -5,6 +5,8 @@ import { applies } from './applies.ts';
 
 /** One configuration for the node. A list that is absent matches anything; none is empty but `policies` and `rules`. */
 export interface AuthzConfiguration {
+  /** Where the caller's identity is: the listener's metadata (default), or the client's certificate; then no `sources`. */
+  readonly identity?: 'listener' | 'mtls';
   /** Keyed by workload. */
   readonly sources: Readonly<Record<string, { readonly principal: string; readonly namespace: string }>>;
   /** Keyed by cluster, that is by workload and port. */

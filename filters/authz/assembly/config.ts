@@ -5,6 +5,8 @@ import { looksLikeTemplate, Template } from "./template";
 
 /** What one configuration text says. Format: schema.json, docs/architecture.md. */
 export class Config {
+  /** Who calls is in the client's certificate; `sources` then fills as callers come. */
+  mtls: bool = false;
   sources: BytesMap<Source> = new BytesMap<Source>();
   destinations: BytesMap<Destination> = new BytesMap<Destination>();
   policies: Policy[] = [];
@@ -19,9 +21,14 @@ export function readConfig(text: Bytes): Config {
   const config = new Config();
   const document = JsonDocument.parse(text);
   const root = document.root;
-  if (root.only(["sources", "destinations", "policies"])) {
+  if (root.only(["sources", "destinations", "policies", "identity"])) {
     readPolicies(root.need("policies"), config);
     readSources(root.need("sources"), config);
+    const identity = root.get("identity");
+    if (identity !== null) {
+      config.mtls = identity.choice(["mtls", "listener"]) == 0;
+      if (config.mtls && config.sources.size > 0) root.need("sources").fail("callers are in certificates; expected {}");
+    }
     readDestinations(root.need("destinations"), config);
   }
   config.problem = document.error;

@@ -1,6 +1,7 @@
 import {
   Action,
   Bytes,
+  BytesMap,
   Counter,
   GrpcStatus,
   HttpContext,
@@ -16,11 +17,15 @@ import {
 import { Asked } from "./checks";
 import { Config, readConfig } from "./config";
 import { MethodNames } from "./methods";
+import { LONGEST_ID, MOST_PEERS, peerOf } from "./peers";
+import { Source } from "./policy";
 import { NO_RANK } from "./program";
 import { Programs } from "./programs";
 
-/** Who calls: metadata of the listener, which lies in the caller's network namespace. Never a header. */
+/** Who calls: metadata of the listener, which lies in the caller's network namespace, or a certificate. Never a header. */
 const SOURCE = propertyPath(["xds", "listener_metadata", "filter_metadata", "shunt", "source"]);
+/** The first URI of the client's certificate; absent without mTLS. Envoy has verified it, where it is told whom to trust. */
+const PEER = propertyPath(["connection", "uri_san_peer_certificate"]);
 /** Where to: the cluster that the route chose for this request. */
 const DESTINATION = propertyPath(["xds", "cluster_name"]);
 const METHOD = utf8(":method");
@@ -52,7 +57,7 @@ export class AuthzRoot extends RootContext {
     }
     this.config = config;
     this.methods = new MethodNames();
-    this.programs = new Programs(config.sources.size, config.destinations.size);
+    this.programs = new Programs(config.mtls ? MOST_PEERS : config.sources.size, config.destinations.size);
     return true;
   }
 
@@ -63,8 +68,7 @@ export class AuthzRoot extends RootContext {
   /** Decides one request; a host that lacks a property gives a denial. */
   decide(): Action {
     const config = this.config;
-    const from = property(SOURCE);
-    const source = from === null ? -1 : config.sources.find(from);
+    const source = config.mtls ? this.peer() : this.workload();
     if (source < 0) return this.deny(NO_SOURCE);
     const to = property(DESTINATION);
     const found = to === null ? -1 : config.destinations.find(to);
@@ -75,6 +79,28 @@ export class AuthzRoot extends RootContext {
     const policy = destination.policies[rank];
     count(policy.decided);
     return policy.isAllow ? this.allow() : this.deny(policy.details);
+  }
+
+  /** Who calls, by the listener; -1 for one that the configuration does not know. */
+  private workload(): i32 {
+    const from = property(SOURCE);
+    return from === null ? -1 : this.config.sources.find(from);
+  }
+
+  /** Who calls, by certificate; -1 for an identity that nobody may have. */
+  private peer(): i32 {
+    const found = property(PEER);
+    const uri = found === null ? Bytes.at(0, 0) : found;
+    if (uri.length > LONGEST_ID) return -1;
+    const config = this.config;
+    const known = config.sources.find(uri);
+    if (known >= 0) return known;
+    if (config.sources.size == MOST_PEERS) {
+      config.sources = new BytesMap<Source>();
+      this.programs = new Programs(MOST_PEERS, config.destinations.size);
+    }
+    config.sources.set(uri.copy(), peerOf(uri));
+    return config.sources.size - 1;
   }
 
   /** Place of the policy that decides among the destination's; asks the host for no more than the rules need. */

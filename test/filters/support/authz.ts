@@ -7,6 +7,8 @@ export const authzModule = loadFilter(join(import.meta.dirname, '../../../build/
 export interface AuthzRequest {
   /** Absent: the listener carries no metadata. */
   readonly source?: string;
+  /** First URI of the client's certificate. Absent: no mTLS. */
+  readonly certificate?: string;
   /** Absent: the route has no cluster. */
   readonly cluster?: string;
   readonly method?: string;
@@ -31,9 +33,13 @@ export function newHost(options: HostOptions = {}): Host {
 }
 
 /** One request from beginning to end. */
-export function ask(plugin: Plugin, { source, cluster, method, path, headers = [] }: AuthzRequest): Verdict {
+export function ask(
+  plugin: Plugin,
+  { source, certificate, cluster, method, path, headers = [] }: AuthzRequest,
+): Verdict {
   const properties: Record<string, string> = {};
   if (source !== undefined) properties['xds.listener_metadata.filter_metadata.shunt.source'] = source;
+  if (certificate !== undefined) properties['connection.uri_san_peer_certificate'] = certificate;
   if (cluster !== undefined) properties['xds.cluster_name'] = cluster;
   using stream = plugin.http({ properties });
   const pseudo: [string, string][] = [];
