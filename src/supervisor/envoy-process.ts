@@ -54,7 +54,8 @@ export class EnvoyProcess {
   }
 
   get state(): EnvoyState {
-    return this.#state;
+    // It may have ended a moment ago, before the watch was told.
+    return this.#state === 'ready' && this.pid === undefined ? 'restarting' : this.#state;
   }
 
   /** Absent while it does not run. */

@@ -83,6 +83,20 @@ describe('under load', () => {
     expect((await more(200)).failed).toEqual([]);
   });
 
+  it('with supervisor and Envoy killed no request is let through; up brings both back and keeps the workloads', async () => {
+    const start = current();
+    const before = await mesh.api.status();
+    const workloads = (await mesh.api.workloads()).map(({ key, pids }) => [key, pids]);
+    process.kill(before.supervisor.pid, 'SIGKILL');
+    process.kill(before.envoy.pid ?? 0, 'SIGKILL');
+    await waitFor('requests fail', () => current().failed.length > start.failed.length + 5);
+    expect(current().wrong).toEqual([]);
+    await mesh.ok('up', '-f', mesh.dir);
+    expect((await mesh.api.workloads()).map(({ key, pids }) => [key, pids])).toEqual(workloads);
+    await more(100);
+    expect(await more(100)).toEqual({ wrong: [], failed: [] });
+  });
+
   it('pausing and resuming the fast path is seen by no request', async () => {
     const start = current();
     for (let round = 0; round < 5; round += 1) {
