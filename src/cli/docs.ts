@@ -13,18 +13,26 @@ standard error as \`shunt: CODE: what\`; the codes are in [errors.md](errors.md)
 `;
 
 export function cliDocs(): string {
-  const visible = program.commands.filter((command) => !(command as Command & { _hidden?: boolean })._hidden);
-  return [INTRODUCTION, ...[program, ...visible].map(section)].join('\n');
+  return [INTRODUCTION, ...sections(program)].join('\n');
+}
+
+/** A command, then those below it. */
+function sections(command: Command): string[] {
+  const below = command.commands.filter((one) => !(one as Command & { _hidden?: boolean })._hidden);
+  return [section(command), ...below.flatMap(sections)];
 }
 
 function section(command: Command): string {
   command.configureHelp({ helpWidth: WIDTH });
-  const name = command === program ? 'shunt' : `shunt ${command.name()}`;
   const help = command
     .helpInformation()
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n')
     .trimEnd();
-  return `## ${name}\n\n\`\`\`text\n${help}\n\`\`\`\n`;
+  return `## ${nameOf(command)}\n\n\`\`\`text\n${help}\n\`\`\`\n`;
+}
+
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }

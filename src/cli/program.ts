@@ -1,5 +1,6 @@
 /** The commands and their options. Nouns read, verbs change; each has --help and -o json. docs/cli.md is made from this. */
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, type CommandOptions, Option } from 'commander';
+import type { SnippetCommandOptions } from './commands/filters.ts';
 import { type Context, context, type GlobalOptions } from './context.ts';
 import { EXIT, type OutputFormat } from './output.ts';
 
@@ -36,9 +37,9 @@ function command<A extends unknown[]>(
 }
 
 /** Every command takes -o and --instance after its name too: that is where hands type them. */
-function add(name: string, description: string): Command {
-  return program
-    .command(name)
+function add(name: string, description: string, parent = program, options: CommandOptions = {}): Command {
+  return parent
+    .command(name, options)
     .description(description)
     .option('--instance <name>', 'which mesh on this machine')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']));
@@ -92,7 +93,7 @@ add('run', 'Run a program as a workload of the mesh')
   .option('--name <name>', 'name of the workload (default: made up)')
   .option('--namespace <namespace>', 'namespace of the workload', 'default')
   .option('--service-account <name>', 'its service account', 'default')
-  .option('--label <name=value>', 'label; may be repeated', label, {})
+  .option('--label <name=value>', 'label; may be repeated', assignment('--label'), {})
   .option('--user <name>', 'user to run as')
   .passThroughOptions()
   .action(
@@ -105,14 +106,28 @@ add('run', 'Run a program as a workload of the mesh')
     ),
   );
 
-add('filters', 'List the WASM filters; with a name, print the Envoy configuration that loads it')
-  .argument('[name]', 'print the snippet of this filter')
+const filters = program.command('filters').description('The WASM filters, and how to load them into any Envoy');
+
+add('list', 'List the filters of this build', filters, { isDefault: true }).action(
+  command(async (ctx) => (await import('./commands/filters.ts')).listFilters(ctx)),
+);
+
+add('snippet', 'Print the entry of http_filters that loads a filter into an Envoy of your own', filters)
+  .argument('<name>', 'which filter')
+  .option('-f, --file <path>', 'authz: file or folder of resources; may be repeated', collect)
+  .addOption(
+    new Option('--identity <where>', 'authz: what says who calls (default: "mtls")').choices(['mtls', 'listener']),
+  )
+  .option(
+    '--cluster <name=target>',
+    "authz: that Envoy's name of a cluster and the NAMESPACE/WORKLOAD:PORT that it is; may be repeated",
+    assignment('--cluster'),
+  )
+  .option('--module <path>', 'where the module is on the machine of that Envoy (default: the one of this build)')
   .action(
-    command(async (ctx, name: string | undefined) => {
-      const { listFilters, printSnippet } = await import('./commands/filters.ts');
-      if (name === undefined) listFilters(ctx);
-      else printSnippet(ctx, name);
-    }),
+    command(async (ctx, name: string, options: SnippetCommandOptions) =>
+      (await import('./commands/filters.ts')).printSnippet(ctx, name, options),
+    ),
   );
 
 program
@@ -120,8 +135,11 @@ program
   .option('--instance <name>')
   .action(command(async (ctx) => (await import('./commands/supervise.ts')).supervise(ctx)));
 
-function label(value: string, previous: Record<string, string>): Record<string, string> {
-  const at = value.indexOf('=');
-  if (at <= 0) throw new CommanderError(EXIT.usage, 'shunt.label', `error: --label ${value}: expected name=value`);
-  return { ...previous, [value.slice(0, at)]: value.slice(at + 1) };
+/** Reads an option `name=value` that may be repeated. */
+function assignment(option: string) {
+  return (value: string, previous: Record<string, string> = {}): Record<string, string> => {
+    const at = value.indexOf('=');
+    if (at <= 0) throw new CommanderError(EXIT.usage, 'shunt.option', `error: ${option} ${value}: expected name=value`);
+    return { ...previous, [value.slice(0, at)]: value.slice(at + 1) };
+  };
 }

@@ -33,7 +33,7 @@ export interface AuthzRule {
 }
 
 /** Equal topologies give equal JSON. Destinations are the ports that a Service serves as HTTP; all policies are listed. */
-export function l7Configuration({ model }: Topology): AuthzConfiguration {
+export function l7Configuration({ model }: Pick<Topology, 'model'>): AuthzConfiguration {
   const destinations = new Map<string, AuthzDestination>();
   for (const service of model.services) {
     for (const port of service.ports.filter(({ protocol }) => protocol !== 'tcp')) {

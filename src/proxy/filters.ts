@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { stringify } from 'yaml';
 import { ShuntError } from '../errors.ts';
 
 export interface BuiltInFilter {
@@ -43,23 +42,12 @@ export function builtInFilters(): BuiltInFilter[] {
   });
 }
 
-/** An entry for `http_filters` of an existing Envoy. @throws E_USAGE for a name that is not in the list. */
-export function filterSnippet(name: string, format: 'yaml' | 'json'): string {
+/** The smallest configuration of a filter that loads. @throws E_USAGE for a name that is not in the list. */
+export function filterExample(name: string): unknown {
   const filter = FILTERS[name];
-  if (filter === undefined) {
-    throw new ShuntError(
-      'E_USAGE',
-      `filter ${JSON.stringify(name)}: expected one of ${Object.keys(FILTERS).join(', ')}`,
-    );
-  }
-  const entry = {
-    name: `shunt.${name}`,
-    typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm',
-      config: wasmPlugin(name, JSON.stringify(filter.example)),
-    },
-  };
-  return format === 'json' ? JSON.stringify(entry, undefined, 2) : stringify([entry], { lineWidth: 0 }).trimEnd();
+  if (filter !== undefined) return filter.example;
+  const names = Object.keys(FILTERS).join(', ');
+  throw new ShuntError('E_USAGE', `filter ${JSON.stringify(name)}: expected one of ${names}`);
 }
 
 /**

@@ -1,5 +1,9 @@
 /** `shunt filters`: the WASM filters of this build, and how to load one into an Envoy of one's own. */
-import { builtInFilters, filterSnippet } from '../../proxy/filters.ts';
+import { isAbsolute } from 'node:path';
+import { loadModel } from '../../config/load.ts';
+import { ShuntError } from '../../errors.ts';
+import { builtInFilters } from '../../proxy/filters.ts';
+import { authzSnippet, exampleSnippet } from '../../proxy/snippet.ts';
 import type { Context } from '../context.ts';
 import { bytes, print, show, table } from '../output.ts';
 
@@ -12,7 +16,29 @@ export function listFilters(context: Context): void {
   );
 }
 
+export interface SnippetCommandOptions {
+  readonly file?: readonly string[];
+  readonly identity?: 'mtls' | 'listener';
+  readonly cluster?: Readonly<Record<string, string>>;
+  readonly module?: string;
+}
+
 /** Prints an entry for `http_filters`, as YAML (JSON with `-o json`). */
-export function printSnippet(context: Context, name: string): void {
-  print(filterSnippet(name, context.output === 'json' ? 'json' : 'yaml'));
+export function printSnippet(context: Context, name: string, options: SnippetCommandOptions): void {
+  const { file, identity, cluster, module } = options;
+  const format = context.output === 'json' ? 'json' : 'yaml';
+  if (module !== undefined && !isAbsolute(module)) {
+    throw new ShuntError('E_USAGE', `--module ${module}: expected an absolute path, where that Envoy runs`);
+  }
+  const how = { format, ...(module === undefined ? {} : { module }) } as const;
+  if (file !== undefined && name === 'authz') {
+    print(authzSnippet(loadModel(file), { ...how, identity: identity ?? 'mtls', clusters: cluster ?? {} }));
+    return;
+  }
+  for (const [option, value] of Object.entries({ file, identity, cluster })) {
+    if (value === undefined) continue;
+    const needs = name === 'authz' ? 'needs -f with the policies' : 'is for authz alone';
+    throw new ShuntError('E_USAGE', `filters snippet ${name}: --${option} ${needs}`);
+  }
+  print(exampleSnippet(name, how));
 }

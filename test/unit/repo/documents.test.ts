@@ -20,9 +20,15 @@ function commands(markdown: string): string[] {
 }
 
 function checkShunt(words: string[]): void {
-  const [name = '', ...args] = words;
-  const found: Command | undefined = program.commands.find((command) => command.name() === name);
-  if (found === undefined) throw new Error(`shunt has no command ${name}`);
+  let found: Command = program;
+  let args = words;
+  while (found.commands.length > 0 && args[0] !== undefined && !args[0].startsWith('-')) {
+    const next: Command | undefined = found.commands.find((command) => command.name() === args[0]);
+    if (next === undefined) throw new Error(`shunt has no command ${args[0]}`);
+    found = next;
+    args = args.slice(1);
+  }
+  const name = found.name();
   const known = [...found.options, ...program.options].flatMap(({ short, long }) => [short, long]);
   const end = args.includes('--') ? args.indexOf('--') : args.length;
   for (const arg of args.slice(0, end)) {
