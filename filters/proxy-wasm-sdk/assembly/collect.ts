@@ -1,28 +1,37 @@
 /**
  * Garbage collection. The minimal runtime never collects by itself, and it must not while filter code runs: it does not see
- * references on the stack. Between callbacks there are none, so `leave()` collects there: after many callbacks, or at once
- * when the heap had to grow. TLSF doubles the heap when it grows, so each growth also halves the number of callbacks to
- * wait for; garbage soon fits into what is free, and memory stays flat.
+ * references on the stack. Between callbacks there are none, so `leave()` collects there, each time a quarter of the
+ * heap was handed out. To count that, asconfig.json puts the two functions below in place of the runtime's.
  */
-const LONGEST_WAIT: u32 = 16384;
-const SHORTEST_WAIT: u32 = 16;
+// @ts-ignore: the runtime's own module
+import { __new as newObject, __renew as renewObject } from "rt/tcms";
 
-let wait: u32 = LONGEST_WAIT;
-let callbacks: u32 = 0;
-let pages: i32 = memory.size();
-let asked: bool = false;
+const LEAST_GARBAGE: usize = 32 * 1024;
+/** Header and block of an object. */
+const OVERHEAD: usize = 20;
+
+let handedOut: usize = 0;
+
+/** @internal `--use __new=proxyWasmNew` */
+// @ts-ignore: decorator
+@global @unsafe
+export function proxyWasmNew(size: usize, id: i32): usize {
+  handedOut += size + OVERHEAD;
+  return newObject(size, id);
+}
+
+/** @internal `--use __renew=proxyWasmRenew` */
+// @ts-ignore: decorator
+@global @unsafe
+export function proxyWasmRenew(object: usize, size: usize): usize {
+  handedOut += size + OVERHEAD;
+  return renewObject(object, size);
+}
 
 /** @internal Between callbacks only. */
 export function collectGarbage(): void {
-  if (++callbacks < wait && !asked && memory.size() == pages) return;
-  if (!asked && memory.size() != pages) wait = max(wait / 2, SHORTEST_WAIT);
+  const quarter = (<usize>memory.size() << 16) / 4;
+  if (handedOut < max(quarter, LEAST_GARBAGE)) return;
   __collect();
-  asked = false;
-  callbacks = 0;
-  pages = memory.size();
-}
-
-/** After something big went away (a configuration was read or dropped): collect when this callback ends. */
-export function collectSoon(): void {
-  asked = true;
+  handedOut = 0;
 }

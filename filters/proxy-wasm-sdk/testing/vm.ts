@@ -26,6 +26,7 @@ type Export = (...args: number[]) => number | undefined;
 
 /** One instance of a filter's module, as one worker of the proxy has it. */
 export class Vm {
+  readonly module: FilterModule;
   readonly vmId: string;
   readonly services: HostServices;
   readonly memory: GuestMemory;
@@ -33,7 +34,6 @@ export class Vm {
   hostCalls = 0;
   /** Set by a trap; from then on nothing of this VM runs. */
   failure: Error | undefined;
-  readonly #module: FilterModule;
   readonly #exports: WebAssembly.Exports;
   readonly #contexts = new Map<number, GuestContext>();
   readonly #ticks = new Map<number, () => void>();
@@ -43,7 +43,7 @@ export class Vm {
 
   /** @throws what the module's start throws. */
   constructor(module: FilterModule, vmId: string, services: HostServices) {
-    this.#module = module;
+    this.module = module;
     this.vmId = vmId;
     this.services = services;
     const instance = new WebAssembly.Instance(module.module, { env: hostFunctions(this) });
@@ -67,7 +67,7 @@ export class Vm {
   }
 
   exports(name: string): boolean {
-    return this.#module.exports.has(name);
+    return this.module.exports.has(name);
   }
 
   /** Runs a callback; undefined where the module does not export it, where the VM is broken, or where it now traps. */

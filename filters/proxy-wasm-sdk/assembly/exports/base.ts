@@ -1,8 +1,6 @@
 /** What every filter exports: `export * from "proxy-wasm-sdk/assembly/exports/base"`. */
 import { allocate, enter, leave } from "../arena";
 import { configuration } from "../body";
-import { Kind } from "../context";
-import { collectSoon } from "../collect";
 import { contextOf, create, remove, rootOf } from "../registry";
 
 export function proxy_abi_version_0_2_1(): void {}
@@ -30,7 +28,6 @@ export function proxy_on_configure(id: u32, size: i32): u32 {
   enter();
   const root = rootOf(id);
   const ok = root !== null && root.onConfigure(configuration(false, size));
-  collectSoon();
   leave();
   return ok ? 1 : 0;
 }
@@ -46,10 +43,7 @@ export function proxy_on_done(id: u32): u32 {
 export function proxy_on_delete(id: u32): void {
   enter();
   const context = contextOf(id);
-  if (context !== null) {
-    context.onDelete();
-    if (context.kind == Kind.Root) collectSoon();
-  }
+  if (context !== null) context.onDelete();
   remove(id);
   leave();
 }
