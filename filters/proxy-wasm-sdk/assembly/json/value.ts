@@ -1,4 +1,5 @@
 import { JsonDocument } from "./document";
+import { exactNumber } from "./number";
 import { JsonKind } from "./tape";
 
 /** A member of an object. */
@@ -121,11 +122,12 @@ export class JsonValue {
     return least;
   }
 
+  /** A number that a double holds as it is written: up to 15 digits, and an exponent of some 20. */
   number(): f64 {
     if (!this.expect(JsonKind.Number, "a number")) return 0;
-    const value = parseFloat(this.document.raw(this.node).toString());
-    if (isFinite(value)) return value;
-    this.fail("number out of range");
+    const value = exactNumber(this.document.raw(this.node));
+    if (!isNaN(value)) return value;
+    this.fail("more digits or a larger exponent than a number holds exactly");
     return 0;
   }
 
