@@ -113,3 +113,58 @@ describe('odd requests do not trap', () => {
     expect(guarded.vm().failure).toBeUndefined();
   });
 });
+
+describe('many rules', () => {
+  const request = { source: 'a', cluster: 'c' };
+  const guarded = (rules: object[]) =>
+    load({
+      sources: { a: { principal: 'p', namespace: 'n' } },
+      destinations: { c: { port: 1, policies: [0] } },
+      policies: [{ name: 'p', action: 'ALLOW', rules }],
+    });
+
+  test('name more methods than there are bits', () => {
+    const methods = Array.from({ length: 80 }, (_, index) => `M${index}`);
+    const plugin = guarded(methods.map((method, index) => ({ to: [{ methods: [method], paths: [`/${index}`] }] })));
+    for (const [index, method] of methods.entries()) {
+      expect(ask(plugin, { ...request, method, path: `/${index}` }).allowed, method).toBe(true);
+      for (const other of [1, 63, 64, 65]) {
+        expect(ask(plugin, { ...request, method, path: `/${(index + other) % 80}` }).allowed, method).toBe(false);
+      }
+    }
+    expect(ask(plugin, { ...request, method: 'M80', path: '/1' }).allowed).toBe(false);
+  });
+
+  test('of 1,000 callers, each is found', () => {
+    const names = Array.from({ length: 1000 }, (_, index) => `caller-${index}`);
+    const plugin = load({
+      sources: Object.fromEntries(names.map((name) => [name, { principal: `p/${name}`, namespace: 'n' }])),
+      destinations: { c: { port: 1, policies: [0] } },
+      policies: [
+        {
+          name: 'p',
+          action: 'ALLOW',
+          rules: names.map((name) => ({ from: [{ principals: [`p/${name}`] }], to: [{ paths: [`/${name}`] }] })),
+        },
+      ],
+    });
+    for (const [index, source] of names.entries()) {
+      const allowed = (path: string): boolean => ask(plugin, { source, cluster: 'c', method: 'GET', path }).allowed;
+      expect(allowed(`/${source}`)).toBe(true);
+      expect(allowed(`/${names[(index + 1) % 1000]}`)).toBe(false);
+    }
+    expect(plugin.vm().memory.pages).toBeLessThan(200);
+  });
+
+  test('ask the host for the path and the method only where a rule needs them', () => {
+    const calls = (plugin: ReturnType<typeof load>): number => {
+      ask(plugin, { ...request, method: 'GET', path: '/' });
+      const before = plugin.vm().hostCalls;
+      ask(plugin, { ...request, method: 'GET', path: '/' });
+      return plugin.vm().hostCalls - before;
+    };
+    expect(calls(guarded([{ from: [{ namespaces: ['n'] }] }]))).toBe(4);
+    expect(calls(guarded([{ to: [{ methods: ['GET'] }] }]))).toBe(5);
+    expect(calls(guarded([{ to: [{ methods: ['GET'], paths: ['/'] }] }]))).toBe(6);
+  });
+});
