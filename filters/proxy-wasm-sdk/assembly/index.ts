@@ -21,5 +21,7 @@ export { PropertyText } from "./propertytext";
 export { Queue } from "./queue";
 export { registerRoot } from "./registry";
 export { localReply } from "./reply";
+export { RequestMatch, TextPattern } from "./requestmatch";
+export { RequestValue } from "./requestvalue";
 export { sharedCreate, sharedGet, sharedReplace, sharedSet, SharedValue } from "./shared";
 export * from "./status";
