@@ -13,13 +13,20 @@ export interface BuiltInFilter {
   readonly sha256: string;
 }
 
-const BUILD_DIR = resolve(import.meta.dirname, '../../build/filters');
+/** Where compiled filters are: SHUNT_FILTERS, else what scripts/build made. */
+function buildDir(): string {
+  return process.env.SHUNT_FILTERS ?? resolve(import.meta.dirname, '../../build/filters');
+}
 
 /** Name -> one line, and the smallest configuration that loads (and, for authz, lets nothing through). */
 const FILTERS: Readonly<Record<string, { readonly summary: string; readonly example: unknown }>> = {
   authz: {
     summary: "Istio's AuthorizationPolicy: ALLOW and DENY by identity, method, path, port",
     example: { sources: {}, destinations: {}, policies: [] },
+  },
+  ratelimit: {
+    summary: 'token buckets for each caller, path or header, exact over all workers',
+    example: { name: 'all', rules: [{ name: 'per-client', by: ['remoteAddress'], requests: 100, perSeconds: 1 }] },
   },
   headers: {
     summary: 'add, set, append and remove headers of requests and responses, with properties in values',
@@ -29,7 +36,7 @@ const FILTERS: Readonly<Record<string, { readonly summary: string; readonly exam
 
 /** Absolute path of a built filter. @throws E_NEEDS when it was not built. */
 export function filterModule(name: string): string {
-  const wasm = join(BUILD_DIR, `${name}.wasm`);
+  const wasm = join(buildDir(), `${name}.wasm`);
   if (!existsSync(wasm)) throw new ShuntError('E_NEEDS', `${wasm} is missing; build it: scripts/build`);
   return wasm;
 }
@@ -61,9 +68,16 @@ export function wasmPlugin(name: string, configuration: string, module: string =
     failure_policy: 'FAIL_RELOAD',
     configuration: { '@type': 'type.googleapis.com/google.protobuf.StringValue', value: configuration },
     vm_config: {
-      vm_id: `shunt.${name}`,
+      // Another build of the filter is another VM: the same path alone would tell Envoy of no change.
+      vm_id: `shunt.${name}.${moduleVersion(module)}`,
       runtime: 'envoy.wasm.runtime.v8',
       code: { local: { filename: module } },
     },
   };
+}
+
+/** A part of the module's hash; `absent` where there is none yet (Envoy then refuses the configuration). */
+function moduleVersion(module: string): string {
+  if (!existsSync(module)) return 'absent';
+  return createHash('sha256').update(readFileSync(module)).digest('hex').slice(0, 12);
 }

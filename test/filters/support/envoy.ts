@@ -16,6 +16,13 @@ export interface EnvoyResources {
   readonly clusters: readonly Json[];
 }
 
+export interface EnvoyOptions {
+  /** Worker threads. Default 1. */
+  readonly workers?: number;
+  /** Further members of the bootstrap. */
+  readonly bootstrap?: Readonly<Record<string, Json>>;
+}
+
 /** The Envoy that scripts/setup chose. */
 function binary(): string {
   return process.env.SHUNT_ENVOY ?? (existsSync(PINNED) ? PINNED : 'envoy');
@@ -43,6 +50,7 @@ export class TestEnvoy implements AsyncDisposable {
   static async start(
     resources: (dir: string) => EnvoyResources,
     ecds: Record<string, object> = {},
+    { workers = 1, bootstrap: further = {} }: EnvoyOptions = {},
   ): Promise<TestEnvoy> {
     const dir = mkdtempSync(join(tmpdir(), 'shunt-filters-'));
     for (const [name, config] of Object.entries(ecds)) writeEcds(dir, name, config);
@@ -50,12 +58,21 @@ export class TestEnvoy implements AsyncDisposable {
       node: { id: 'test', cluster: 'test' },
       admin: { address: { pipe: { path: join(dir, 'admin.sock') } } },
       static_resources: resources(dir),
+      ...further,
     };
     writeFileSync(join(dir, 'envoy.json'), JSON.stringify(bootstrap));
     const child = spawn(
       binary(),
       [
-        ...['-c', join(dir, 'envoy.json'), '--concurrency', '1', '--disable-hot-restart', '--log-level', 'warn'],
+        ...[
+          '-c',
+          join(dir, 'envoy.json'),
+          '--concurrency',
+          String(workers),
+          '--disable-hot-restart',
+          '--log-level',
+          'warn',
+        ],
         ...['--component-log-level', 'wasm:info', '--file-flush-interval-msec', '50'],
         ...['--log-path', join(dir, 'envoy.log')],
       ],
