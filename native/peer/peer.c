@@ -12,6 +12,10 @@
  * bytes that were not the next ones echo N MS        reads N bytes in all and sends back what it reads as it
  * comes ask ROUNDS N MS  sends N bytes, reads N, ROUNDS times splice N         from the connection into a
  * pipe, once shutdown | close | reset
+ *   protocol N       of sockets that are made from now on (262: MPTCP)
+ *   peek N           one recv that leaves what it read
+ *   unread | cookie | port-of peer | port-of original     "bytes" is what FIONREAD, SO_COOKIE, getpeername,
+ *                    SO_ORIGINAL_DST say
  *
  * Both directions carry the same pattern, so that each end knows every byte that it must read.
  */
@@ -32,6 +36,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "address.h"
+#include "inspect.h"
 
 #define BUFFER 65536
 #define BUFFER_SHORT 4096 /* of edge-short, so that full reads happen too */
@@ -50,10 +55,10 @@ enum wait {
 };
 
 static struct {
-	int listener, fd, epoll, outer;
+	int listener, fd, epoll, outer, protocol;
 	enum wait wait;
 	uint64_t sent, received;
-} peer = {-1, -1, -1, -1, WAIT_NONE, 0, 0};
+} peer = {-1, -1, -1, -1, 0, WAIT_NONE, 0, 0};
 
 static unsigned char pattern[PATTERN + BUFFER];
 
@@ -190,14 +195,14 @@ static void send_all(uint64_t size, int64_t deadline_ms, struct outcome *outcome
 }
 
 /* One recv. Returns what it returned; -1 with nothing to read as well as with an error. */
-static ssize_t receive(uint64_t size, struct outcome *outcome)
+static ssize_t receive(uint64_t size, int flags, struct outcome *outcome)
 {
 	static unsigned char buffer[BUFFER];
 	ssize_t got;
 
 	if (peer.wait == WAIT_EDGE_SHORT && size > BUFFER_SHORT)
 		size = BUFFER_SHORT;
-	got = recv(peer.fd, buffer, size < BUFFER ? size : BUFFER, 0);
+	got = recv(peer.fd, buffer, size < BUFFER ? size : BUFFER, flags);
 	if (got < 0 && errno != EAGAIN)
 		outcome->error = errno;
 	if (got == 0)
@@ -205,7 +210,7 @@ static ssize_t receive(uint64_t size, struct outcome *outcome)
 	for (ssize_t i = 0; i < got; i++)
 		outcome->wrong += buffer[i] != pattern[(peer.received + (uint64_t)i) % PATTERN];
 	if (got > 0) {
-		peer.received += (uint64_t)got;
+		peer.received += flags & MSG_PEEK ? 0 : (uint64_t)got;
 		outcome->bytes += (uint64_t)got;
 	}
 	return got;
@@ -223,7 +228,7 @@ static void read_all(uint64_t size, int64_t deadline_ms, bool echo, struct outco
 			outcome->error = ETIMEDOUT;
 			return;
 		}
-		got = receive(size - outcome->bytes, outcome);
+		got = receive(size - outcome->bytes, 0, outcome);
 		is_dry = got < (peer.wait == WAIT_EDGE_SHORT ? BUFFER_SHORT : 0);
 		if (echo && got > 0) {
 			struct outcome sent = {};
@@ -265,7 +270,7 @@ static int listen_at(const char *ip, uint64_t *port)
 	struct sockaddr_storage address;
 	socklen_t size = address_make(ip, 0, &address);
 
-	peer.listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	peer.listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, peer.protocol);
 	if (peer.listener < 0 || bind(peer.listener, (struct sockaddr *)&address, size) < 0 ||
 	    listen(peer.listener, 8) < 0 ||
 	    getsockname(peer.listener, (struct sockaddr *)&address, &size) < 0)
@@ -279,7 +284,7 @@ static int connect_to(const char *ip, unsigned port)
 {
 	struct sockaddr_storage address;
 	socklen_t size = address_make(ip, port, &address);
-	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, peer.protocol);
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, size) < 0)
 		return errno;
@@ -346,6 +351,16 @@ static void command_run(const char *verb, const char *text, const uint64_t *numb
 		ask(number[0], number[1], now_ms() + (int64_t)number[2], outcome);
 	else if (!strcmp(verb, "splice"))
 		splice_once(number[0], outcome);
+	else if (!strcmp(verb, "peek"))
+		receive(number[0], MSG_PEEK, outcome);
+	else if (!strcmp(verb, "protocol"))
+		peer.protocol = (int)number[0];
+	else if (!strcmp(verb, "unread"))
+		outcome->error = inspect_unread(peer.fd, &outcome->bytes);
+	else if (!strcmp(verb, "cookie"))
+		outcome->error = inspect_cookie(peer.fd, &outcome->bytes);
+	else if (!strcmp(verb, "port-of"))
+		outcome->error = inspect_port(peer.fd, text, &outcome->bytes);
 	else if (!strcmp(verb, "shutdown"))
 		outcome->error = shutdown(peer.fd, SHUT_WR) < 0 ? errno : 0;
 	else if (!strcmp(verb, "close") || !strcmp(verb, "reset"))
