@@ -98,9 +98,10 @@ it('only src/bpf imports koffi, statically or not', () => {
   expect(acceptedIn("const koffi = await import('koffi');")).toEqual(['src/bpf']);
 });
 
-it('only src/workload and src/supervisor start processes', () => {
+it('only src/workload, src/doctor and src/supervisor start processes', () => {
   expect(acceptedIn("import { spawn } from 'node:child_process';")).toEqual([
     'src/workload',
+    'src/doctor',
     'src/supervisor',
     ...outside,
   ]);

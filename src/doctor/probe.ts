@@ -1,0 +1,57 @@
+/** What a probe is, and what it says. */
+import type { Lab } from './lab.ts';
+
+/** `cannot tell`: the probe did not come to its question; nothing is known. */
+export type Verdict = 'supported' | 'unsupported' | 'cannot tell';
+
+/** What is not armed when a probe does not say `supported`; `nothing`: the programs themselves keep clear of it. */
+export type Feature = 'fast-path' | 'nothing';
+
+export interface Probe {
+  /** A stable name; scripts may match on it. */
+  readonly id: string;
+  readonly title: string;
+  /** What {@link observe} finds on a kernel that behaves as shunt needs it. */
+  readonly expected: string;
+  /** What is true of the kernel when it was found, one line. */
+  readonly means: string;
+  /** What is not done when it was not found, one line. */
+  readonly staysOff: string;
+  /** The version or commit of Linux that explains what is found. */
+  readonly kernel: string;
+  readonly disables: Feature;
+  /** Looks, and says what it saw in few words. @throws anything when it could not look: `cannot tell`. */
+  observe(lab: Lab): Promise<string>;
+}
+
+export interface Finding {
+  readonly id: string;
+  readonly title: string;
+  readonly verdict: Verdict;
+  readonly expected: string;
+  /** What was seen; of `cannot tell`: why nothing was. */
+  readonly found: string;
+  readonly means: string;
+  readonly kernel: string;
+  /** Empty when supported. */
+  readonly staysOff: string;
+  readonly disables: Feature;
+}
+
+export interface Report {
+  /** As `uname -r` says. */
+  readonly kernel: string;
+  /** Hash of what was probed with: BPF objects and native programs of this build. */
+  readonly build: string;
+  readonly findings: readonly Finding[];
+  readonly tookMs: number;
+}
+
+/** One line why the fast path is not armed on this kernel; undefined: it may be. */
+export function fastPathObstacle({ findings }: Report): string | undefined {
+  const failed = findings.filter(({ disables, verdict }) => disables === 'fast-path' && verdict !== 'supported');
+  const first = failed.find(({ verdict }) => verdict === 'unsupported') ?? failed[0];
+  if (first === undefined) return undefined;
+  const { id, verdict, found, expected } = first;
+  return `fast path off: doctor: ${id} ${verdict}: ${found} (expected: ${expected}); see: shunt doctor`;
+}

@@ -1,0 +1,25 @@
+/** Does splice(2) from a socket show in the tracepoint? Whoever splices must not be promoted: see the probe `splice`. */
+import { maps } from '../../generated/abi.ts';
+import type { Probe } from '../probe.ts';
+import { unlessRefused } from '../programs.ts';
+
+export const spliceTracepoint: Probe = {
+  id: 'splice-tracepoint',
+  title: 'tracepoint sys_enter_splice',
+  expected: 'seen',
+  means: 'a socket that is spliced from is known, and never promoted',
+  staysOff: 'the fast path: readers that splice (Go, HAProxy) would hang',
+  kernel: 'every version with CONFIG_FTRACE_SYSCALLS; needs tracefs: mount -t tracefs tracefs /sys/kernel/tracing',
+  disables: 'fast-path',
+  async observe(lab) {
+    const { object } = lab.fastPath;
+    const { client, server } = await lab.pair(['level', 'level']);
+    const spliced = object.map(maps.spliced);
+    return await unlessRefused(async () => {
+      using _link = object.program('splice_seen').attachTracepoint('syscalls', 'sys_enter_splice');
+      await client.do('write', 64);
+      await server.try('splice', 64);
+      return spliced.keys().length > 0 ? 'seen' : 'not seen';
+    });
+  },
+};
