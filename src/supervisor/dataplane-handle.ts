@@ -2,6 +2,8 @@
 import { dirname } from 'node:path';
 import type { Dataplane } from '../dataplane/dataplane.ts';
 import { openDataplane } from '../dataplane/open.ts';
+import { currentReport } from '../doctor/kept.ts';
+import { fastPathObstacle } from '../doctor/probe.ts';
 import { ShuntError } from '../errors.ts';
 import type { Instance } from '../instance.ts';
 import type { Logger } from '../log.ts';
@@ -15,15 +17,35 @@ interface Open extends Disposable {
 export class DataplaneHandle implements Disposable {
   readonly #instance: Instance;
   readonly #log: Logger;
+  readonly #askDoctor: () => Promise<string | undefined>;
   #open: Open | undefined;
+  #fastPathObstacle: string | undefined;
 
-  constructor(instance: Instance, log: Logger) {
+  /** `askDoctor`: one line why the fast path may not be armed on this kernel, if so; a test gives its own. */
+  constructor(instance: Instance, log: Logger, askDoctor = async () => fastPathObstacle(await currentReport())) {
     this.#instance = instance;
     this.#log = log;
+    this.#askDoctor = askDoctor;
   }
 
-  /** With the fast path's programs, or without: those of an earlier opening are then detached. @throws E_BPF_*, E_ABI. */
-  ensure(fastPath: boolean): Dataplane {
+  /** Why the fast path is not armed though it was asked for; undefined: it is, or was not. */
+  get fastPathObstacle(): string | undefined {
+    return this.#fastPathObstacle;
+  }
+
+  /**
+   * With the fast path's programs, or without: those of an earlier opening are then detached. Wanted, they are loaded only
+   * where the doctor finds nothing against it. @throws E_BPF_*, E_ABI.
+   */
+  async ensure(wantsFastPath: boolean): Promise<Dataplane> {
+    const isArmed = this.#open?.fastPath === true;
+    const obstacle = wantsFastPath && !isArmed ? await this.#askDoctor() : undefined;
+    if (obstacle !== undefined && obstacle !== this.#fastPathObstacle) this.#log.warn(obstacle);
+    this.#fastPathObstacle = obstacle;
+    return this.#ensure(wantsFastPath && obstacle === undefined);
+  }
+
+  #ensure(fastPath: boolean): Dataplane {
     if (this.#open?.fastPath === fastPath) return this.#open.dataplane;
     this[Symbol.dispose]();
     const { workloadsCgroup, envoyCgroup, cgroup } = this.#instance;

@@ -40,7 +40,7 @@ export async function reconcile(
   unchanged: ReadonlySet<ResourceKey> = new Set(),
 ): Promise<void> {
   const desired = desiredOf(parts.instance, wanted.topology);
-  const dataplane = parts.dataplane.ensure(wanted.topology.model.mesh.fastPath.enabled);
+  const dataplane = await parts.dataplane.ensure(wanted.topology.model.mesh.fastPath.enabled);
   const added: Workload[] = [];
   try {
     for (const workload of wanted.topology.model.workloads) {

@@ -16,8 +16,11 @@ export function statusOf(
   const workloads = (model?.workloads ?? []).map((workload) => ({ workload, ...runner.state(workload.key) }));
   const counters = dataplane.opened?.readCounters() ?? {};
   const pid = envoy.pid;
+  const obstacle = dataplane.fastPathObstacle;
+  const isArmed = obstacle === undefined && (model?.mesh.fastPath.enabled ?? true);
   const problems = [
     ...(lastError === undefined ? [] : [lastError]),
+    ...(obstacle === undefined ? [] : [obstacle]),
     ...(applied !== undefined && envoy.state !== 'ready' ? [`Envoy is ${envoy.state}`] : []),
     ...workloads.flatMap(({ workload, state }) =>
       workload.run?.restart === 'always' && state !== 'running' ? [`workload ${workload.key} is ${state}`] : [],
@@ -34,7 +37,7 @@ export function statusOf(
     workloads: { total: workloads.length, running: workloads.filter(({ state }) => state === 'running').length },
     services: model?.services.length ?? 0,
     policies: model?.policies.length ?? 0,
-    fastPath: fastPathOf(dataplane.opened?.isPaused() ?? false, counters, model?.mesh.fastPath.enabled ?? true),
+    fastPath: fastPathOf(dataplane.opened?.isPaused() ?? false, counters, isArmed),
     counters: Object.fromEntries(Object.entries(counters).map(([name, count]) => [name, Number(count)])),
     problems,
   };
