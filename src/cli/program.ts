@@ -70,6 +70,10 @@ add('status', 'Is all well, what does it cost, how much goes by the fast path').
   command(async (ctx) => (await import('./commands/status.ts')).status(ctx)),
 );
 
+add('doctor', 'Find out what this kernel does, what that means and what stays off').action(
+  command(async (ctx) => (await import('./commands/doctor.ts')).doctor(ctx)),
+);
+
 add('workloads', 'List the workloads').action(
   command(async (ctx) => (await import('./commands/workloads.ts')).workloads(ctx)),
 );
