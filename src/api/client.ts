@@ -27,6 +27,8 @@ export class ApiClient implements AsyncDisposable {
       connect: { socketPath: instance.apiSocket },
       headersTimeout: REQUEST_TIMEOUT_MS,
       bodyTimeout: REQUEST_TIMEOUT_MS,
+      // A connection for each request: a kept one would fail the first request to the next supervisor.
+      pipelining: 0,
     });
   }
 

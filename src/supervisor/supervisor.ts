@@ -58,8 +58,8 @@ export class Supervisor {
   }
 
   /**
-   * Takes the lock and adopts what runs. @throws E_LOCKED when another supervisor runs this instance, and what
-   * {@link reconcile} throws: all then goes on as it was.
+   * Takes the lock and adopts what runs. What cannot be adopted goes on as it is, and `status` says so: a supervisor that
+   * refused to start could not be asked why. @throws E_LOCKED when another supervisor runs this instance.
    */
   static async start(instance: Instance, options: SupervisorOptions): Promise<Supervisor> {
     const clock = options.clock ?? systemClock;
@@ -72,7 +72,7 @@ export class Supervisor {
     const envoy = new EnvoyProcess({ instance, log, clock });
     self = new Supervisor(instance, { instance, dataplane, envoy, runner, log, clock }, lock);
     log.info('supervisor started', { instance: instance.name, pid: process.pid, adopting: applied !== undefined });
-    if (applied !== undefined) await self.#change(self.#withoutEnded(applied));
+    if (applied !== undefined) await self.#adopt(applied);
     return self;
   }
 
@@ -229,6 +229,12 @@ export class Supervisor {
       this.#log.error('change refused', { error });
       throw error;
     }
+  }
+
+  async #adopt(applied: AppliedState): Promise<void> {
+    this.#applied = this.#withoutEnded(applied);
+    // The error is logged, and part of the status until a change succeeds.
+    await this.#change(this.#applied).catch(() => undefined);
   }
 
   /** Ad-hoc workloads whose command ended while no supervisor watched. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestMesh as Mesh, TestMesh, waitFor } from '../support/mesh.ts';
@@ -111,6 +111,25 @@ describe('under load', () => {
       expect((await mesh.api.status()).fastPath.redirectedBytes).toBeGreaterThan(later.fastPath.redirectedBytes);
     }
     expect(await more(1, start)).toEqual({ wrong: [], failed: [] });
+  });
+
+  it('a policy that Envoy refuses changes nothing, the reason is said, and the next good one is taken', async () => {
+    const start = current();
+    const filters = join(mesh.dir, 'filters');
+    mkdirSync(filters);
+    writeFileSync(join(filters, 'authz.wasm'), 'not a module');
+    process.kill((await mesh.api.status()).supervisor.pid, 'SIGKILL');
+    const refused = await mesh.with({ SHUNT_FILTERS: filters }).cli('up', '-f', mesh.dir);
+    expect(refused).toMatchObject({ code: 1 });
+    expect(refused.stderr).toMatch(/E_POLICY: Envoy refused the policy; the old stay in force: .*wasm/i);
+    const { problems, supervisor } = await mesh.api.status();
+    expect(problems.join()).toContain('Envoy refused the policy');
+    expect(await more(100, start)).toEqual({ wrong: [], failed: [] });
+
+    process.kill(supervisor.pid, 'SIGKILL');
+    await mesh.ok('up', '-f', mesh.dir);
+    expect((await mesh.api.status()).problems).toEqual([]);
+    expect(await more(100, start)).toEqual({ wrong: [], failed: [] });
   });
 
   it('flows name both ends and say how much took the fast path', async () => {

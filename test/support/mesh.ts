@@ -46,6 +46,11 @@ export class TestMesh implements AsyncDisposable {
     return await this.ok('up', '-f', this.dir);
   }
 
+  /** The command line with these variables added to its environment. */
+  with(env: NodeJS.ProcessEnv): Pick<TestMesh, 'cli'> {
+    return { cli: async (...args) => await finished(this.#spawn(args, env)) };
+  }
+
   /** Runs the command line on this instance. */
   async cli(...args: readonly string[]): Promise<Outcome> {
     return await finished(this.start(...args));
@@ -63,7 +68,14 @@ export class TestMesh implements AsyncDisposable {
   }
 
   start(...args: readonly string[]): ChildProcess {
-    return spawn(SHUNT, ['--instance', this.instance.name, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    return this.#spawn(args, {});
+  }
+
+  #spawn(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcess {
+    return spawn(SHUNT, ['--instance', this.instance.name, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    });
   }
 
   /** `shunt run` as a workload with this service account. */
