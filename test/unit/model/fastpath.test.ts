@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
+import { Outcome } from '../../../src/generated/abi.ts';
+import { type Case, HOLDS, OPEN, REMAINS, run, WITHOUT } from './cases.ts';
+import { PAGE, page } from './document.ts';
+import { READS } from './sender.ts';
+
+/** More messages than in the committed page, for a longer search: minutes from 5 on. */
+const EXTRA_MESSAGES = Number(process.env.SHUNT_MODEL_EXTRA_MESSAGES ?? 0);
+const LONG_MS = 20_000 + EXTRA_MESSAGES * 600_000;
+
+/** Of the code as it is, up to the first counterexample. */
+function outcomesOf(cases: readonly Case[]): Set<string> {
+  const names = cases.flatMap((tried) => [...run(tried, {}).names]);
+  return new Set(names.flatMap((name) => /outcome ([A-Z_]+)/.exec(name)?.[1] ?? []));
+}
+
+describe('the fast path keeps order, bytes, wake-ups and bounds when the reader is', () => {
+  it.each(HOLDS)('$name', { timeout: LONG_MS }, (tried) => {
+    expect(run(tried, {}, tried.scenario.messages + EXTRA_MESSAGES).counterexample).toBeUndefined();
+  });
+});
+
+describe('finds what happens without a rule:', () => {
+  it.each(WITHOUT)('$rule: $name', (tried) => {
+    expect(run(tried, {}).counterexample).toBeUndefined();
+    expect(run(tried, { [tried.rule]: false }).counterexample?.invariant).toBe(tried.breaks);
+  });
+});
+
+describe('finds what the code does not keep, and that a rule closes it:', () => {
+  it.each(OPEN)('$rule: $name', (tried) => {
+    expect(run(tried).counterexample?.invariant).toBe(tried.breaks);
+    expect(run(tried, { [tried.rule]: true }).counterexample).toBeUndefined();
+  });
+
+  it.each(REMAINS)('but not, with $rule: $name', (tried) => {
+    expect(run(tried, { [tried.rule]: true }).counterexample?.invariant).toBe(tried.breaks);
+  });
+});
+
+describe('the model and the code', () => {
+  test('have the same outcomes', () => {
+    const known = Object.keys(Outcome).filter((name) => name !== 'COUNT');
+    expect([...outcomesOf([...HOLDS, ...OPEN])].sort()).toEqual(known.sort());
+  });
+
+  test('ask in the same order', () => {
+    const source = readFileSync(join(import.meta.dirname, '../../../bpf/include/fastpath_message.h'), 'utf8');
+    const body = (name: string): string => source.split(`shunt_outcome ${name}(`)[1]?.split('\n}\n')[0] ?? '';
+    const asked = body('message_outcome').replace('reader_outcome(', body('reader_outcome'));
+    const outcomes = [...asked.matchAll(/SHUNT_OUTCOME_([A-Z_]+)/g)].map(([, name]) => name!);
+    const refusals = outcomes.filter((name) => name !== 'REDIRECTED' && name !== 'FAILED');
+    expect([...new Set(READS.flatMap(([, names]) => names))].filter((name) => name !== 'FAILED')).toEqual([
+      ...new Set(refusals),
+    ]);
+  });
+
+  test('redirect nothing to a reader that is refused', () => {
+    for (const tried of HOLDS.filter(({ name }) => /not known to be greedy|says never/.test(name))) {
+      expect(outcomesOf([tried]), tried.name).not.toContain('REDIRECTED');
+    }
+  });
+
+  test('agree with docs/fastpath-model.md; if not: node test/unit/model/document.ts', () => {
+    expect(readFileSync(PAGE, 'utf8')).toBe(page());
+  });
+});

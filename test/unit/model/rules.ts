@@ -1,0 +1,81 @@
+/** What the fast path checks, and what surrounds it: the two inputs of the model. */
+
+/** Each rule can be switched off, to see what it is for. */
+export interface Rules {
+  /** message_outcome: settings.paused makes the message go by TCP. */
+  readonly pause: boolean;
+  /** message_outcome: redirect only when the peer's copied_seq equals my write_seq. */
+  readonly handover: boolean;
+  /** message_outcome: no more unread bytes than max_queued_bytes. */
+  readonly credit: boolean;
+  /** reader_refusal and reader_outcome: nobody who waits edge-triggered. */
+  readonly edge: boolean;
+  /** reader_refusal and reader_outcome: nobody who blocks. */
+  readonly blocking: boolean;
+  /** Nobody deletes the key of a socket that lives. */
+  readonly liveKeys: boolean;
+  /** After linking, the reader must have read by TCP once more before the first redirect. */
+  readonly fresh: boolean;
+  /** No more unread redirected bytes than the reader's receive buffer has room for. */
+  readonly receiveBuffer: boolean;
+  /** A reader that is no longer safe to redirect to gets redirects all the same until its redirected queue is empty. */
+  readonly oneQueue: boolean;
+  /** While another thread's redirect is not in the queue yet, nothing goes by TCP. */
+  readonly alone: boolean;
+}
+
+/** What bpf/include/fastpath_*.h does today. */
+export const CODE: Rules = {
+  pause: true,
+  handover: true,
+  credit: true,
+  edge: true,
+  blocking: true,
+  liveKeys: true,
+  fresh: false,
+  receiveBuffer: false,
+  oneQueue: false,
+  alone: false,
+};
+
+/**
+ * How the reader waits and reads.
+ *
+ * - level: epoll, one recv for each event
+ * - level-drain: epoll, recv until EAGAIN
+ * - oneshot: EPOLLONESHOT, armed again after one recv
+ * - poll: poll(2), one recv for each event
+ * - edge-greedy: EPOLLET, recv until EAGAIN
+ * - edge-short: EPOLLET, recv until EAGAIN or until less came than was asked for
+ * - blocking: recv alone
+ */
+export type Kind = 'level' | 'level-drain' | 'oneshot' | 'poll' | 'edge-greedy' | 'edge-short' | 'blocking';
+
+export interface Scenario {
+  readonly reader: Kind;
+  /** How its cgroup is entered in `members`. Default auto. */
+  readonly member?: 'auto' | 'greedy' | 'never';
+  /** Messages that may be sent, each of 1 to `messageBytes` bytes. */
+  readonly messages: number;
+  readonly messageBytes: number;
+  /** Threads that write to the one socket. Default 1. */
+  readonly writers?: 1 | 2;
+  /** settings.max_queued_bytes. */
+  readonly credit: number;
+  /** What one recv asks for. */
+  readonly bufferBytes: number;
+  /** sk_rcvbuf of the reader, which redirected bytes are charged to. Default: larger than everything. */
+  readonly receiveBuffer?: number;
+  /** True: the kernel counts a queue's bytes (psock->msg_tot_len). Default: queued_bytes of the state stands in. */
+  readonly counted?: boolean;
+  /** True: is_memory_short() may say yes to any message. Default: never. */
+  readonly memoryShort?: boolean;
+  /** How often `paused` may change. Default 0. */
+  readonly pauses?: number;
+  /** How the sender may end the connection, at any moment. Default: not at all. */
+  readonly end?: 'half-close' | 'reset';
+  /** What else may happen once, at any moment. Default: nothing. */
+  readonly event?: 'reader stops' | 'reader closes' | 'reader becomes edge-short' | 'reader becomes blocking';
+  /** True: both ends are linked from the start; else promotion comes at any moment, or never. */
+  readonly linked?: boolean;
+}
