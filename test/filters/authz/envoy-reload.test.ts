@@ -7,6 +7,8 @@ import { Upstream } from '../support/upstream.ts';
 import { refused } from './bad-configurations.ts';
 
 const FILTER = 'shunt.authz';
+/** The same module and vm_id with another configuration: both live in one VM. */
+const SECOND = 'shunt.second';
 
 function allowing(path: string, details: { port?: number } = {}): string {
   return JSON.stringify({
@@ -31,10 +33,11 @@ beforeAll(async () => {
       clusters: [cluster('api', upstream.port)],
       listeners: [
         httpListener({ name: 'web', source: 'web', filters: [ecdsFilter(dir, FILTER)], virtualHosts: routes }),
+        httpListener({ name: 'second', source: 'web', filters: [ecdsFilter(dir, SECOND)], virtualHosts: routes }),
         httpListener({ name: 'nobody', filters: [ecdsFilter(dir, FILTER)], virtualHosts: routes }),
       ],
     }),
-    { [FILTER]: wasmPlugin('authz', allowing('/a')) },
+    { [FILTER]: wasmPlugin('authz', allowing('/a')), [SECOND]: wasmPlugin('authz', allowing('/second')) },
   );
   port = await envoy.port('web');
 });
@@ -85,6 +88,23 @@ describe('in a real Envoy', () => {
     await allows(client, '/b');
     expect((await client.request('GET', '/a', 'api.test')).status).toBe(403);
     expect(client.connections).toBe(1);
+  });
+
+  test('two configurations on one VM do not meet, also when one is replaced', async () => {
+    expect(await configure(allowing('/a'))).toBe('taken');
+    using first = new RawClient(port);
+    using second = new RawClient(await envoy.port('second'));
+    const vms = await envoy.stat('wasm.wasm_vm_count');
+    for (let i = 0; i < 20; i++) {
+      await allows(first, `/a${i || ''}`);
+      expect((await second.request('GET', '/second', 'api.test')).status).toBe(200);
+      expect((await second.request('GET', `/a${i || ''}`, 'api.test')).status).toBe(403);
+      expect((await first.request('GET', '/second', 'api.test')).status).toBe(403);
+      expect(await configure(allowing(`/a${i + 1}`))).toBe('taken');
+    }
+    expect(await envoy.stat('wasm.wasm_vm_count')).toBe(vms);
+    // the main thread's, its copy for the main thread, the worker's
+    expect(vms).toBe(3);
   });
 
   test('counters survive a reload', async () => {
