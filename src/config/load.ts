@@ -3,8 +3,11 @@ import type { ResourceKey } from '../instance.ts';
 import { authorizationPolicyKind } from './kinds/authorization-policy.ts';
 import { DEFAULT_MESH, meshKind } from './kinds/mesh.ts';
 import { serviceKind } from './kinds/service.ts';
+import { wasmPluginKind } from './kinds/wasm-plugin.ts';
 import { workloadKind } from './kinds/workload.ts';
-import type { AuthorizationPolicy, Mesh, Model, Service, Workload } from './model.ts';
+import type { AuthorizationPolicy, Mesh, Model, Service, WasmPlugin, Workload } from './model.ts';
+import { readModuleFile } from './module-file.ts';
+import { checkModules, checkPluginTargets, type ReadModule } from './plugins.ts';
 import { ConfigError, type Path, type Problem } from './problems.ts';
 import { readSources } from './read.ts';
 import { checkReferences } from './references.ts';
@@ -26,12 +29,19 @@ export function loadResources(paths: readonly string[]): { model: Model; sources
   return { model: build(sources, problems), sources };
 }
 
-/** The pure half of {@link loadModel}: resources that were read elsewhere. @throws ConfigError (E_CONFIG). */
-export function parseResources(sources: readonly Source[]): Model {
-  return build(sources, []);
+/**
+ * The second half of {@link loadModel}: resources that were read elsewhere. Pure but for the modules of WasmPlugins, which
+ * `readModule` reads. @throws ConfigError (E_CONFIG).
+ */
+export function parseResources(sources: readonly Source[], readModule?: ReadModule): Model {
+  return build(sources, [], readModule);
 }
 
-function build(sources: readonly Source[], unreadable: readonly Problem[]): Model {
+function build(
+  sources: readonly Source[],
+  unreadable: readonly Problem[],
+  readModule: ReadModule = (path) => readModuleFile(path),
+): Model {
   const problems: Problem[][] = [[...unreadable]];
   const accepted: Accepted[] = [];
   for (const source of sources) {
@@ -45,7 +55,13 @@ function build(sources: readonly Source[], unreadable: readonly Problem[]): Mode
   }
   const complete = problems.every((list) => list.length === 0);
   const { model, origins, faults } = assemble(accepted);
-  const all = [...problems, faults, checkReferences(model, origins, complete)].flat();
+  const all = [
+    ...problems,
+    faults,
+    checkReferences(model, origins, complete),
+    ...(complete ? [checkPluginTargets(model, origins)] : []),
+    checkModules(model, origins, readModule),
+  ].flat();
   if (all.length > 0) throw new ConfigError(all);
   return model;
 }
@@ -73,6 +89,7 @@ function assemble(accepted: readonly Accepted[]): {
   const workloads: Workload[] = [];
   const services: Service[] = [];
   const policies: AuthorizationPolicy[] = [];
+  const plugins: WasmPlugin[] = [];
   for (const { kind, resource, document } of accepted) {
     const reject = (path: Path, what: string, expected: string): void => {
       faults.push(problemAt(document, path, what, expected));
@@ -91,12 +108,14 @@ function assemble(accepted: readonly Accepted[]): {
     else if (kind.name === workloadKind.name) workloads.push(built as Workload);
     else if (kind.name === serviceKind.name) services.push(built as Service);
     else if (kind.name === authorizationPolicyKind.name) policies.push(built as AuthorizationPolicy);
+    else if (kind.name === wasmPluginKind.name) plugins.push(built as WasmPlugin);
   }
   const model: Model = {
     mesh: meshes[0] ?? DEFAULT_MESH,
     workloads: workloads.sort(byKey),
     services: services.sort(byKey),
     policies: policies.sort(byKey),
+    plugins: plugins.sort(byKey),
   };
   return { model, origins, faults };
 }

@@ -9,6 +9,7 @@ export interface Model {
   readonly workloads: readonly Workload[];
   readonly services: readonly Service[];
   readonly policies: readonly AuthorizationPolicy[];
+  readonly plugins: readonly WasmPlugin[];
 }
 
 /** `kind: Mesh` (shunt.dev/v1alpha1), at most one; all defaults where there is none. */
@@ -113,4 +114,29 @@ export interface PolicyOperation {
   readonly paths?: readonly string[];
   /** Ports of the workload (targetPort), as decimal strings. */
   readonly ports?: readonly string[];
+}
+
+/** `kind: WasmPlugin` (extensions.istio.io/v1alpha1): a filter of the user's own for HTTP requests to the workloads that it selects. */
+export interface WasmPlugin {
+  readonly key: ResourceKey;
+  readonly name: string;
+  readonly namespace: string;
+  /** Absent: every workload of the namespace (of the mesh, in the root namespace `istio-system`). */
+  readonly selector?: Readonly<Record<string, string>>;
+  /** Absolute path of the module. What runs is a copy, so that its bytes are always those of `sha256`. */
+  readonly module: string;
+  /** 64 small hex digits. */
+  readonly sha256: string;
+  /** Before (`AUTHN`, `AUTHZ`) or after the authorization policies; `UNSPECIFIED_PHASE` is last. */
+  readonly phase: 'AUTHN' | 'AUTHZ' | 'STATS' | 'UNSPECIFIED_PHASE';
+  /** Of two plugins of one phase the higher runs first. Default 0. */
+  readonly priority: number;
+  /** `FAIL_OPEN`: requests pass without the plugin once its VM failed; never in the phases AUTHN and AUTHZ. */
+  readonly failStrategy: 'FAIL_CLOSE' | 'FAIL_OPEN';
+  /** Name by which the module chooses one of several filters (root id). Empty where it has one. */
+  readonly pluginName: string;
+  /** JSON text, names of maps in order. Absent: the module gets an empty configuration. */
+  readonly pluginConfig?: string;
+  /** Environment of the module. */
+  readonly env: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,4 @@
-/** Paths -> sources. The only file of this folder that touches the file system. */
+/** Paths -> sources. With module-file.ts, the only file of this folder that touches the file system. */
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';

@@ -1,13 +1,11 @@
 /** What one resource alone cannot show: two of one name, names that lead nowhere, addresses and ports in conflict. Pure. */
+import { ROOT_NAMESPACE } from './applies.ts';
 import { contains, parseCidr, parseIpv4 } from './ipv4.ts';
 import type { Model, Service, ServicePort } from './model.ts';
 import type { Path, Problem } from './problems.ts';
 import { endpointsOf, selects } from './topology.ts';
 import { problemAt } from './validate.ts';
 import type { YamlDocument } from './yaml.ts';
-
-/** Policies of this namespace apply to the workloads of all namespaces, as with Istio's default root namespace. */
-export const ROOT_NAMESPACE = 'istio-system';
 
 /** Where a resource of the model was written, by `kind namespace/name`. */
 export type Origins = ReadonlyMap<string, YamlDocument>;

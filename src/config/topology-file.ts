@@ -96,6 +96,22 @@ const Policy = Type.Object(
   strict,
 );
 
+const Plugin = Type.Object(
+  {
+    ...named,
+    selector: optional(Texts),
+    module: Type.String(),
+    sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+    phase: Type.Enum(['AUTHN', 'AUTHZ', 'STATS', 'UNSPECIFIED_PHASE']),
+    priority: Type.Integer(),
+    failStrategy: Type.Enum(['FAIL_CLOSE', 'FAIL_OPEN']),
+    pluginName: Type.String(),
+    pluginConfig: optional(Type.String()),
+    env: Texts,
+  },
+  strict,
+);
+
 const TopologyFile = Type.Object(
   {
     format: Type.Enum([FORMAT]),
@@ -106,6 +122,7 @@ const TopologyFile = Type.Object(
         workloads: Type.Array(Workload),
         services: Type.Array(Service),
         policies: Type.Array(Policy),
+        plugins: Type.Array(Plugin),
       },
       strict,
     ),

@@ -1,5 +1,5 @@
 /** Every address that a listener must know, and what is behind it. Pure. */
-import type { ServicePort } from '../config/model.ts';
+import type { ServicePort, Workload } from '../config/model.ts';
 import { clusterName, type Endpoint, endpointsOf, type Topology } from '../config/topology.ts';
 import { ShuntError } from '../errors.ts';
 import type { ResourceKey } from '../instance.ts';
@@ -13,6 +13,8 @@ export interface Destination {
   readonly protocol: ServicePort['protocol'];
   /** Names of the clusters behind it, one a workload; empty for a Service without workloads. */
   readonly clusters: readonly string[];
+  /** In the order of their clusters. */
+  readonly workloads: readonly Workload[];
 }
 
 /** One port of a workload that some Service leads to. */
@@ -24,15 +26,17 @@ export interface Upstream extends Endpoint {
 /** Services first, then workloads, in the model's order; an address that several Services share is there once. */
 export function destinationsOf(topology: Topology): Destination[] {
   const services = topology.model.services.flatMap((service) =>
-    service.ports.map((port) => ({
-      name: `service ${service.key}:${port.port}`,
-      ip: ipOf(topology.serviceIps, service.key),
-      port: port.port,
-      protocol: port.protocol,
-      clusters: endpointsOf(topology.model, service, port).map(({ workload, targetPort }) =>
-        clusterName(workload.key, targetPort),
-      ),
-    })),
+    service.ports.map((port) => {
+      const endpoints = endpointsOf(topology.model, service, port);
+      return {
+        name: `service ${service.key}:${port.port}`,
+        ip: ipOf(topology.serviceIps, service.key),
+        port: port.port,
+        protocol: port.protocol,
+        clusters: endpoints.map(({ workload, targetPort }) => clusterName(workload.key, targetPort)),
+        workloads: endpoints.map(({ workload }) => workload),
+      };
+    }),
   );
   const workloads = upstreamsOf(topology).map(({ workload, targetPort, protocol, cluster }) => ({
     name: `workload ${cluster}`,
@@ -40,6 +44,7 @@ export function destinationsOf(topology: Topology): Destination[] {
     port: targetPort,
     protocol,
     clusters: [cluster],
+    workloads: [workload],
   }));
   return [...services, ...workloads];
 }

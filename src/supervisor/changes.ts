@@ -1,7 +1,7 @@
 /** What differs between two desired states, a line each: the answer of `plan`, and the summary of `up`. */
 import type { AppliedState } from './state.ts';
 
-/** `+` new, `~` changed, `-` gone. Deterministic order: workloads, services, policies, mesh. */
+/** `+` new, `~` changed, `-` gone. Deterministic order: workloads, services, policies, plugins, mesh. */
 export function describeChanges(from: AppliedState | undefined, to: AppliedState): string[] {
   const before = from?.topology.model;
   const after = to.topology.model;
@@ -9,6 +9,7 @@ export function describeChanges(from: AppliedState | undefined, to: AppliedState
     ...compare('workload', before?.workloads ?? [], after.workloads),
     ...compare('service', before?.services ?? [], after.services),
     ...compare('policy', before?.policies ?? [], after.policies),
+    ...compare('plugin', before?.plugins ?? [], after.plugins),
     ...(before !== undefined && JSON.stringify(before.mesh) !== JSON.stringify(after.mesh) ? ['~ mesh'] : []),
   ];
 }

@@ -1,4 +1,5 @@
 /** Topology -> everything that the machine should have. Pure. */
+import type { WasmPlugin } from '../config/model.ts';
 import type { Topology } from '../config/topology.ts';
 import type { DataplaneSettings } from '../dataplane/dataplane.ts';
 import type { L4Verdict, ReaderClass } from '../dataplane/desired.ts';
@@ -12,6 +13,7 @@ import { readerClass } from '../workload/readers.ts';
 export interface Desired {
   readonly bootstrap: string;
   readonly xds: XdsText;
+  readonly plugins: readonly WasmPlugin[];
   readonly settings: DataplaneSettings;
   readonly members: ReadonlyMap<string, ReaderClass>;
   readonly verdicts: readonly L4Verdict[];
@@ -21,6 +23,7 @@ export function desiredOf(instance: Instance, topology: Topology): Desired {
   return {
     bootstrap: envoyBootstrap(instance, topology),
     xds: xdsTexts(instance, topology),
+    plugins: topology.model.plugins,
     settings: settingsOf(topology),
     members: membersOf(instance, topology),
     verdicts: l4Verdicts(topology),

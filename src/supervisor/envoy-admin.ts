@@ -1,16 +1,15 @@
 /** Envoy's administration interface over its unix socket: is it ready, what did it accept. */
 import { Client } from 'undici';
 import { ShuntError } from '../errors.ts';
-import type { XdsType } from '../proxy/envoy/config-source.ts';
+import { filterName, isEcds, type XdsType } from '../proxy/envoy/config-source.ts';
 
 /** Envoy answers from its main thread; a longer silence means that it hangs. */
 const ADMIN_TIMEOUT_MS = 5000;
 
-const STAT_PREFIX: Readonly<Record<XdsType, string>> = {
-  cds: 'cluster_manager.cds.',
-  lds: 'listener_manager.lds.',
-  ecds: 'extension_config_discovery.http_filter.',
-};
+function statPrefix(type: XdsType): string {
+  if (isEcds(type)) return `extension_config_discovery.http_filter.${filterName(type)}.`;
+  return type === 'cds' ? 'cluster_manager.cds.' : 'listener_manager.lds.';
+}
 
 /** What Envoy says of one subscription. */
 export interface SubscriptionState {
@@ -44,7 +43,7 @@ export class EnvoyAdmin {
   }
 
   async subscription(type: XdsType): Promise<SubscriptionState> {
-    const prefix = STAT_PREFIX[type];
+    const prefix = statPrefix(type);
     const text = await this.#get(`/stats?filter=^${encodeURIComponent(prefix.replaceAll('.', '\\.'))}`);
     let version: string | undefined;
     let rejected = 0;

@@ -3,7 +3,7 @@
  * only add come first, what can be refused (Envoy's configuration) before what cannot, removals last; a refusal therefore
  * leaves the old state in force.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Workload } from '../config/model.ts';
@@ -16,9 +16,11 @@ import { ensureNetns, listNetns, removeNetns } from '../workload/netns.ts';
 import type { DataplaneHandle } from './dataplane-handle.ts';
 import { type Desired, desiredOf } from './desired.ts';
 import type { EnvoyProcess } from './envoy-process.ts';
+import { pruneModules, storeModules } from './modules.ts';
+import { tryPlugins } from './plugin-trial.ts';
 import { type AppliedState, replaceFile, writeApplied } from './state.ts';
 import type { WorkloadRunner } from './workload-runner.ts';
-import { publishXds, writeXds } from './xds-publisher.ts';
+import { changedXds, publishXds, writeXds } from './xds-publisher.ts';
 
 /** What the steps work on. */
 export interface Parts {
@@ -79,6 +81,19 @@ async function prepare(parts: Parts, wanted: AppliedState, workload: Workload): 
 }
 
 async function configureEnvoy(parts: Parts, desired: Desired): Promise<void> {
+  const { instance } = parts;
+  const stored = storeModules(instance, desired.plugins);
+  try {
+    await tryPlugins(instance, desired.xds, changedXds(instance, desired.xds));
+    await publish(parts, desired);
+  } catch (error) {
+    for (const path of stored) rmSync(path);
+    throw error;
+  }
+  pruneModules(instance, desired.plugins);
+}
+
+async function publish(parts: Parts, desired: Desired): Promise<void> {
   const { instance, envoy, clock, log } = parts;
   const running = processesOf(instance.envoyCgroup).length > 0;
   if (!running) {

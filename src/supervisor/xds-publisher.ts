@@ -2,11 +2,13 @@
  * Hands configuration to Envoy by files and believes nothing until Envoy says that it accepted it. What Envoy refuses is
  * taken back, so that the file on disk is always one that a restarted Envoy accepts.
  */
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { ShuntError } from '../errors.ts';
 import type { Instance } from '../instance.ts';
-import { type XdsType, xdsFile } from '../proxy/envoy/config-source.ts';
+import { isEcds, type XdsType, xdsFile } from '../proxy/envoy/config-source.ts';
 import { type XdsText, xdsVersion } from '../proxy/envoy/xds.ts';
 import type { EnvoyProcess } from './envoy-process.ts';
 import { readIfExists, replaceFile } from './state.ts';
@@ -19,21 +21,39 @@ const POLL_INTERVAL_MS = 10;
  * Clusters before what routes to them; the policy before listeners that bring new callers in, so that a caller is never
  * served under rules that do not know it (authz denies an unknown caller).
  */
-const ORDER: readonly XdsType[] = ['cds', 'ecds', 'lds'];
+function inOrder(wanted: XdsText): XdsType[] {
+  const filters = Object.keys(wanted).filter(isEcds).sort();
+  return ['cds', ...filters, 'lds'];
+}
 
 /** Files that differ from what is on disk. */
 export function changedXds(instance: Instance, wanted: XdsText): XdsType[] {
-  return ORDER.filter((type) => readIfExists(xdsFile(instance, type)) !== wanted[type]);
+  return inOrder(wanted).filter((type) => readIfExists(xdsFile(instance, type)) !== wanted[type]);
 }
 
 /** Before Envoy runs: it reads the files when it starts. */
 export function writeXds(instance: Instance, wanted: XdsText): void {
-  for (const type of changedXds(instance, wanted)) replaceFile(xdsFile(instance, type), wanted[type]);
+  for (const type of changedXds(instance, wanted)) write(instance, type, wanted[type] ?? '');
+}
+
+function write(instance: Instance, type: XdsType, text: string): void {
+  const file = xdsFile(instance, type);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  replaceFile(file, text);
+}
+
+/** Removes the folders of plugins that are gone; nobody may subscribe to them any more. */
+export function pruneXds(instance: Instance, wanted: XdsText): void {
+  if (!existsSync(instance.xdsDir)) return;
+  for (const type of readdirSync(instance.xdsDir)) {
+    if (isEcds(type) && wanted[type] === undefined) rmSync(join(instance.xdsDir, type), { recursive: true });
+  }
 }
 
 /**
  * Publishes to a running Envoy and waits until it accepted all.
- * @throws E_PROXY (E_POLICY for the policy) with Envoy's reason; all files are then what they were before.
+ * @throws E_PROXY (E_POLICY for the policy) with Envoy's reason; all files are then what they were before. Without error,
+ * those of plugins that are gone are removed.
  */
 export async function publishXds(
   instance: Instance,
@@ -45,15 +65,17 @@ export async function publishXds(
   const before = new Map(changed.map((type) => [type, readIfExists(xdsFile(instance, type))] as const));
   try {
     for (const type of changed) {
-      // Nobody subscribes to the policy before the first listener is there.
-      const subscribed = type !== 'ecds' || (await envoy.admin.subscription('ecds')).version !== undefined;
-      await publishOne(instance, envoy, clock, type, wanted[type], subscribed);
+      // Nobody subscribes to a filter before the first listener that has it.
+      const subscribed = !isEcds(type) || (await envoy.admin.subscription(type)).version !== undefined;
+      await publishOne(instance, envoy, clock, type, wanted[type] ?? '', subscribed);
     }
     await accepted(envoy, clock, wanted, changed);
   } catch (error) {
     for (const [type, text] of before) if (text !== undefined) replaceFile(xdsFile(instance, type), text);
+    for (const [type, text] of before) if (text === undefined) rmSync(xdsFile(instance, type), { force: true });
     throw error;
   }
+  pruneXds(instance, wanted);
   return changed;
 }
 
@@ -66,7 +88,7 @@ async function publishOne(
   wait: boolean,
 ): Promise<void> {
   const { rejected } = await envoy.admin.subscription(type);
-  replaceFile(xdsFile(instance, type), text);
+  write(instance, type, text);
   if (!wait) return;
   await until(clock, `Envoy took ${type} ${xdsVersion(text)}`, async () => {
     const now = await envoy.admin.subscription(type);
@@ -76,7 +98,7 @@ async function publishOne(
   });
 }
 
-/** A listener is warm only when it has its policy; until then it does not accept. */
+/** A listener is warm only when it has its filters, or Envoy refused their first configuration. */
 async function accepted(
   envoy: EnvoyProcess,
   clock: Clock,
@@ -86,15 +108,20 @@ async function accepted(
   if (changed.length === 0) return;
   await until(clock, 'Envoy serves every listener', async () => {
     if (!(await envoy.admin.listenersActive())) return false;
-    const policy = (await envoy.admin.subscription('ecds')).version;
-    return policy === undefined || policy === xdsVersion(wanted.ecds);
+    for (const type of ['ecds', ...changed.filter((each) => isEcds(each) && each !== 'ecds')] as const) {
+      const { version, rejected } = await envoy.admin.subscription(type);
+      if (version === undefined && rejected > 0) throw await refusal(envoy, type);
+      if (version !== undefined && version !== xdsVersion(wanted[type] ?? '')) return false;
+    }
+    return true;
   });
 }
 
 async function refusal(envoy: EnvoyProcess, type: XdsType): Promise<ShuntError> {
   const errors = type === 'lds' ? await envoy.admin.listenerErrors() : [];
   const reason = errors.length > 0 ? errors.join('; ') : envoy.lastWords();
-  const what = type === 'ecds' ? 'the policy' : type === 'lds' ? 'the listeners' : 'the clusters';
+  const name = type === 'ecds' ? 'the policy' : type === 'lds' ? 'the listeners' : 'the clusters';
+  const what = type.startsWith('ecds.') ? `WasmPlugin ${type.slice('ecds.'.length).replace('.', '/')}` : name;
   return new ShuntError(
     type === 'ecds' ? 'E_POLICY' : 'E_PROXY',
     `Envoy refused ${what}; the old stay in force: ${reason}`,

@@ -6,6 +6,7 @@ import type {
   RunSpec,
   Service,
   ServicePort,
+  WasmPlugin,
   Workload,
 } from '../../src/config/model.ts';
 import type { Topology } from '../../src/config/topology.ts';
@@ -24,6 +25,7 @@ export interface TestTopology {
   readonly workloads: readonly ResourceKey[];
   readonly services?: readonly TestService[];
   readonly policies?: readonly AuthorizationPolicy[];
+  readonly plugins?: readonly WasmPlugin[];
   readonly run?: Readonly<Record<ResourceKey, RunSpec>>;
   /** First three octets of the workloads' addresses. Default 10.77.0. */
   readonly workloadNet?: string;
@@ -39,12 +41,13 @@ export const TEST_MESH: Mesh = {
 
 /** Workloads get .2, .3, … of the net, Services 10.97.0.1, … in the order in which they are given; the gateway is .1. */
 export function testTopology(options: TestTopology): Topology {
-  const { instance = 'test', services = [], policies = [], workloadNet = '10.77.0', mesh = {} } = options;
+  const { instance = 'test', services = [], policies = [], plugins = [], workloadNet = '10.77.0', mesh = {} } = options;
   const model: Model = {
     mesh: { ...TEST_MESH, ...mesh },
     workloads: options.workloads.map((key) => testWorkload(key, options.run?.[key])),
     services: services.map(testService),
     policies,
+    plugins,
   };
   return {
     instance,

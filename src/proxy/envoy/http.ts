@@ -1,7 +1,9 @@
 /** The HTTP connection manager and the routes of one destination. Pure. */
+import type { Model } from '../../config/model.ts';
 import type { Instance } from '../../instance.ts';
 import type { Destination } from '../destinations.ts';
 import { authzFilter } from './authz.ts';
+import { pluginFilters } from './plugins.ts';
 import { extension, type Message } from './type-url.ts';
 
 /** No end: what takes long is the application's business, as over TCP. */
@@ -28,7 +30,8 @@ export interface HttpOptions {
 }
 
 /** The network filter of an HTTP chain. */
-export function httpManager(instance: Instance, destination: Destination, options: HttpOptions): Message {
+export function httpManager(instance: Instance, model: Model, destination: Destination, options: HttpOptions): Message {
+  const plugins = pluginFilters(instance, model, destination);
   return extension(
     'envoy.filters.network.http_connection_manager',
     'extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
@@ -38,7 +41,7 @@ export function httpManager(instance: Instance, destination: Destination, option
       route_config: routesOf(destination),
       http_filters: [
         // Without a workload there is nothing to protect and no cluster that the filter could judge by.
-        ...(destination.clusters.length === 0 ? [] : [authzFilter(instance)]),
+        ...(destination.clusters.length === 0 ? [] : [...plugins.before, authzFilter(instance), ...plugins.after]),
         extension('envoy.filters.http.router', 'extensions.filters.http.router.v3.Router', {
           suppress_envoy_headers: true,
         }),

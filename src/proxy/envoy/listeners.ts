@@ -1,4 +1,5 @@
 /** One listener for each workload, on loopback inside its namespace. Pure. */
+import type { Model } from '../../config/model.ts';
 import type { Topology } from '../../config/topology.ts';
 import { type Instance, netnsName, netnsPath, type ResourceKey } from '../../instance.ts';
 import { type Destination, destinationsOf } from '../destinations.ts';
@@ -21,7 +22,7 @@ const NEVER = '0s';
 export function listenersOf(instance: Instance, topology: Topology, options: HttpOptions = {}): Message[] {
   const chains = destinationsOf(topology)
     .filter(({ protocol, clusters }) => protocol !== 'tcp' || clusters.length > 0)
-    .map((destination) => chainOf(instance, destination, options));
+    .map((destination) => chainOf(instance, topology.model, destination, options));
   if (chains.length === 0) return [];
   return workloadsOf(topology.model, 'node').map(({ key }) => listenerOf(instance, key, chains));
 }
@@ -49,12 +50,12 @@ function listenerOf(instance: Instance, workload: ResourceKey, chains: readonly 
   });
 }
 
-function chainOf(instance: Instance, destination: Destination, options: HttpOptions): Message {
+function chainOf(instance: Instance, model: Model, destination: Destination, options: HttpOptions): Message {
   const { name, ip, port, protocol } = destination;
   return {
     name,
     filter_chain_match: { prefix_ranges: [{ address_prefix: ip, prefix_len: 32 }], destination_port: port },
-    filters: [protocol === 'tcp' ? tcpProxy(destination) : httpManager(instance, destination, options)],
+    filters: [protocol === 'tcp' ? tcpProxy(destination) : httpManager(instance, model, destination, options)],
   };
 }
 

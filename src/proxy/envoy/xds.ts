@@ -7,6 +7,7 @@ import { clustersOf } from './clusters.ts';
 import type { XdsType } from './config-source.ts';
 import type { HttpOptions } from './http.ts';
 import { listenersOf } from './listeners.ts';
+import { pluginResource, pluginType } from './plugins.ts';
 import type { Message } from './type-url.ts';
 
 export interface XdsOptions extends HttpOptions {
@@ -25,6 +26,9 @@ export function xdsTexts(instance: Instance, topology: Topology, options: XdsOpt
   return {
     cds: responseOf(clustersOf(instance, topology)),
     ecds: responseOf([authzResource(topology, options.authzModule)]),
+    ...Object.fromEntries(
+      topology.model.plugins.map((plugin) => [pluginType(plugin), responseOf([pluginResource(instance, plugin)])]),
+    ),
     lds: responseOf(listenersOf(instance, topology, options)),
   };
 }

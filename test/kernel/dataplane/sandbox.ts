@@ -216,6 +216,7 @@ function topologyOf(inst: Instance): Topology {
         { key: 't/web', name: 'web', namespace: 't', selector, ports: [web] },
       ],
       policies: [],
+      plugins: [],
     },
     gatewayIp: '10.99.0.254',
     workloadCidr: '10.99.0.0/24',

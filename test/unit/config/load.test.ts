@@ -55,6 +55,7 @@ describe('defaults', () => {
       ],
       services: [],
       policies: [],
+      plugins: [],
     });
   });
 

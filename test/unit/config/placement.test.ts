@@ -19,6 +19,7 @@ function modelOf(
     workloads: workloads.map(workload),
     services: Object.entries(services).map(([name, clusterIp]) => service(name, clusterIp)),
     policies: [],
+    plugins: [],
   };
 }
 

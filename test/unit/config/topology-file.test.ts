@@ -5,7 +5,9 @@ import { placeTopology } from '../../../src/config/placement.ts';
 import { parseTopology, serializeTopology } from '../../../src/config/topology-file.ts';
 
 const text = KINDS.map(({ example }) => example).join('---\n');
-const model = parseResources([{ file: 'all.yaml', text: Buffer.from(text) }]);
+/** Stands for the module that the example names. */
+const MODULE = { bytes: new Uint8Array(), sha256: /sha256: ([0-9a-f]{64})/.exec(text)?.[1] ?? '' };
+const model = parseResources([{ file: 'all.yaml', text: Buffer.from(text) }], () => MODULE);
 const topology = placeTopology(model, undefined, { instance: 'default', busyCidrs: [] });
 const edited = (edit: (value: { gatewayIp?: string; model: object; serviceIps: object }) => void): string => {
   const value = JSON.parse(serializeTopology(topology));

@@ -33,6 +33,7 @@ function topology(...services: ServicePort[][]): Topology {
       ports,
     })),
     policies: [],
+    plugins: [],
   };
   return {
     instance: 'test',

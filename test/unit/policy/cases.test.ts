@@ -1,9 +1,9 @@
 /** The cases of the authz filter, put to the evaluator: the two are written apart and must agree. */
 import { describe, expect, test } from 'vitest';
+import { ROOT_NAMESPACE } from '../../../src/config/applies.ts';
 import { DEFAULT_MESH } from '../../../src/config/kinds/mesh.ts';
 import type { AuthorizationPolicy, Workload } from '../../../src/config/model.ts';
 import { placeTopology } from '../../../src/config/placement.ts';
-import { ROOT_NAMESPACE } from '../../../src/config/references.ts';
 import type { Topology } from '../../../src/config/topology.ts';
 import type { ResourceKey } from '../../../src/instance.ts';
 import { evaluateRequest } from '../../../src/policy/evaluate.ts';
@@ -46,6 +46,7 @@ function topologyOf(source: string, cluster: string): Topology {
     workloads: [...callers, target],
     services: [service],
     policies: policies.map((index) => policy(config.policies[index] as AuthzPolicy)),
+    plugins: [],
   };
   return placeTopology(model, undefined, { instance: 'default', busyCidrs: [] });
 }

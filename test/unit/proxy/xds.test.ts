@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ServicePort } from '../../../src/config/model.ts';
+import type { ServicePort, WasmPlugin } from '../../../src/config/model.ts';
 import type { Topology } from '../../../src/config/topology.ts';
 import { instance } from '../../../src/instance.ts';
 import { l7Configuration } from '../../../src/policy/l7.ts';
@@ -295,6 +295,111 @@ describe('policy', () => {
       vm_config: { runtime: 'envoy.wasm.runtime.v8', code: { local: { filename: '/build/authz.wasm' } } },
     });
     expect(JSON.parse(filter.config.configuration.value)).toEqual(l7Configuration(SHOP));
+  });
+});
+
+describe('plugins', () => {
+  const plugin = (name: string, given: Partial<WasmPlugin> = {}): WasmPlugin => ({
+    key: `default/${name}`,
+    name,
+    namespace: 'default',
+    selector: { app: 'api' },
+    module: `/opt/${name}.wasm`,
+    sha256: 'ab'.repeat(32),
+    phase: 'UNSPECIFIED_PHASE',
+    priority: 0,
+    failStrategy: 'FAIL_CLOSE',
+    pluginName: '',
+    env: {},
+    ...given,
+  });
+  const withPlugins = (...plugins: WasmPlugin[]): Topology => ({ ...SHOP, model: { ...SHOP.model, plugins } });
+  const namesOf = (topology: Topology, ip: string, port: number): string[] =>
+    manager(topology, ip, port).http_filters.map(({ name }: Any) => name.replace('shunt.plugin.default.', ''));
+
+  test('run by phase around the policies, the higher priority first, then by name', () => {
+    const topology = withPlugins(
+      plugin('a'),
+      plugin('b', { phase: 'STATS', priority: -1 }),
+      plugin('c', { phase: 'STATS' }),
+      plugin('d', { phase: 'AUTHZ', priority: 9 }),
+      plugin('e', { phase: 'AUTHN' }),
+      plugin('f', { phase: 'AUTHN' }),
+      plugin('g', { phase: 'AUTHN', priority: 1 }),
+      plugin('h', { priority: 5 }),
+    );
+    const order = ['g', 'e', 'f', 'd', 'shunt.authz', 'c', 'b', 'h', 'a', 'envoy.filters.http.router'];
+    expect(namesOf(topology, '10.97.0.1', 80)).toEqual(order);
+    expect(namesOf(topology, '10.77.0.2', 8080)).toEqual(order);
+  });
+
+  test('run before the workloads that they select alone', () => {
+    const services = [
+      { key: 'default/api', ports: [HTTP] },
+      { key: 'default/web', ports: [HTTP] },
+    ] as const;
+    const { model, ...rest } = testTopology({ workloads: ['default/api1', 'default/web'], services });
+    const topology = { ...rest, model: { ...model, plugins: [plugin('a')] } };
+    expect(namesOf(topology, '10.97.0.1', 80)).toContain('a');
+    expect(namesOf(topology, '10.77.0.2', 8080)).toContain('a');
+    expect(namesOf(topology, '10.97.0.2', 80)).not.toContain('a');
+    expect(namesOf(topology, '10.77.0.3', 8080)).not.toContain('a');
+    const everywhere = { ...topology, model: { ...model, plugins: [plugin('a', { namespace: 'istio-system' })] } };
+    delete (everywhere.model.plugins[0] as { selector?: unknown }).selector;
+    expect(namesOf(everywhere, '10.77.0.3', 8080)).toContain('shunt.plugin.istio-system.a');
+  });
+
+  test('of some of the workloads of a Service are refused', () => {
+    const [api1, ...others] = SHOP.model.workloads;
+    const workloads = [{ ...(api1 as (typeof others)[0]), labels: { app: 'api', version: 'one' } }, ...others];
+    const model = { ...SHOP.model, workloads, plugins: [plugin('a', { selector: { version: 'one' } })] };
+    expect(() => xdsTexts(INSTANCE, { ...SHOP, model }, OPTIONS)).toThrow(
+      'WasmPlugin default/a selects default/api1 and not default/api2, both behind service default/api:80',
+    );
+  });
+
+  test('come by ECDS, each from a file and in a VM of its own', () => {
+    const given = { pluginName: 'root', pluginConfig: '{"a":1}', env: { LEVEL: 'debug' } };
+    const topology = withPlugins(plugin('a', given), plugin('b', { failStrategy: 'FAIL_OPEN' }));
+    const texts = xdsTexts(INSTANCE, topology, OPTIONS);
+    expect(Object.keys(texts).sort()).toEqual(['cds', 'ecds', 'ecds.default.a', 'ecds.default.b', 'lds']);
+    const config = (name: string): unknown => {
+      const { resources } = JSON.parse(texts[`ecds.default.${name}`] ?? '');
+      expect(resources).toHaveLength(1);
+      expect(resources[0].name).toBe(`shunt.plugin.default.${name}`);
+      return resources[0].typed_config.config;
+    };
+    const code = { local: { filename: `/run/shunt/test/modules/${'ab'.repeat(32)}.wasm` } };
+    expect(config('a')).toEqual({
+      name: 'shunt.plugin.default.a',
+      root_id: 'root',
+      failure_policy: 'FAIL_RELOAD',
+      configuration: { '@type': 'type.googleapis.com/google.protobuf.StringValue', value: '{"a":1}' },
+      vm_config: {
+        vm_id: 'shunt.plugin.default.a',
+        runtime: 'envoy.wasm.runtime.v8',
+        code,
+        environment_variables: { key_values: { LEVEL: 'debug' } },
+      },
+    });
+    expect(config('b')).toMatchObject({
+      root_id: '',
+      failure_policy: 'FAIL_OPEN',
+      configuration: { value: '' },
+      vm_config: { vm_id: 'shunt.plugin.default.b', code },
+    });
+    const [filter] = manager(topology, '10.97.0.1', 80).http_filters.slice(1);
+    expect(filter.config_discovery.config_source.path_config_source).toEqual({
+      path: '/run/shunt/test/xds/ecds.default.a/ecds.json',
+      watched_directory: { path: '/run/shunt/test/xds/ecds.default.a' },
+    });
+  });
+
+  test('that change leave the listeners as they are', () => {
+    const before = xdsTexts(INSTANCE, withPlugins(plugin('a')), OPTIONS);
+    const after = xdsTexts(INSTANCE, withPlugins(plugin('a', { pluginConfig: '1', sha256: 'cd'.repeat(32) })), OPTIONS);
+    expect(after.lds).toBe(before.lds);
+    expect(after['ecds.default.a']).not.toBe(before['ecds.default.a']);
   });
 });
 
