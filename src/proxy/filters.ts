@@ -24,6 +24,10 @@ const FILTERS: Readonly<Record<string, { readonly summary: string; readonly exam
     summary: "Istio's AuthorizationPolicy: ALLOW and DENY by identity, method, path, port",
     example: { sources: {}, destinations: {}, policies: [] },
   },
+  fault: {
+    summary: 'delay and abort requests by percentage and by what they say, with a switch that needs no reload',
+    example: { name: 'none', rules: [{ name: 'unavailable', abort: { percent: 0, status: 503 } }] },
+  },
   ratelimit: {
     summary: 'token buckets for each caller, path or header, exact over all workers',
     example: { name: 'all', rules: [{ name: 'per-client', by: ['remoteAddress'], requests: 100, perSeconds: 1 }] },

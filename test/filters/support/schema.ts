@@ -7,7 +7,7 @@ const FILTERS = join(import.meta.dirname, '../../../filters');
 
 /** Returns what is wrong with a configuration, '' for nothing. @throws for a schema that is itself wrong. */
 export function schemaOf(filter: string): (configuration: unknown) => string {
-  const ajv = new Ajv2020({ allErrors: true, strict: true });
+  const ajv = new Ajv2020({ allErrors: true, strict: true, strictRequired: false });
   const validate = ajv.compile(JSON.parse(readFileSync(join(FILTERS, filter, 'schema.json'), 'utf8')));
   return (configuration) => (validate(configuration) ? '' : ajv.errorsText(validate.errors));
 }
