@@ -11,8 +11,8 @@
  *
  * Kernels from 7.0 on refuse `promote`: there a program of this type may not enter a socket in a socket hash.
  *
- * Maps read: settings, members. Written: flows, counters. Own: `sockets` (who may be redirected to), `states`
- * (what is known of a socket, lives with it), `spliced`.
+ * Maps read: settings, members. Written: flows, pairs, counters, `states` (what is known of a socket, lives
+ * with it). Own: `sockets` (who may be redirected to), `spliced`.
  *
  * No program here ever drops, refuses or delays anything. promote always says TC_ACT_UNSPEC, so that later
  * filters run. redirect always says SK_PASS: a message that is not redirected goes by TCP, which keeps the
@@ -75,7 +75,7 @@ int redirect(struct sk_msg_md *msg)
 	enum shunt_outcome outcome = SHUNT_OUTCOME_UNLINKED;
 	struct bpf_sock *sk = msg->sk;
 	struct tcp_sock *tcp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
-	struct state *state = sk ? bpf_sk_storage_get(&states, sk, NULL, 0) : NULL;
+	struct shunt_socket_state *state = sk ? bpf_sk_storage_get(&states, sk, NULL, 0) : NULL;
 	__u32 size = msg->size;
 
 	if (tcp && state) {
@@ -93,14 +93,38 @@ int redirect(struct sk_msg_md *msg)
 	return SK_PASS;
 }
 
+/* Adds what an open connection sent to what the closed ones of its pair did. */
+static __always_inline void flow_end(const struct shunt_flow *flow)
+{
+	struct shunt_pair_key key = {.cgroup_id = flow->cgroup_id, .peer_cgroup_id = flow->peer_cgroup_id};
+	struct shunt_pair *pair = bpf_map_lookup_elem(&pairs, &key);
+
+	if (!pair) {
+		struct shunt_pair none = {};
+
+		bpf_map_update_elem(&pairs, &key, &none, BPF_NOEXIST);
+		pair = bpf_map_lookup_elem(&pairs, &key);
+	}
+	if (!pair)
+		return;
+	for (int outcome = 0; outcome < SHUNT_OUTCOME_COUNT; outcome++) {
+		__sync_fetch_and_add(&pair->messages[outcome], flow->messages[outcome]);
+		__sync_fetch_and_add(&pair->bytes[outcome], flow->bytes[outcome]);
+	}
+}
+
 static __always_inline void socket_closed(struct bpf_sock_ops *ops)
 {
 	__u64 cookie = bpf_get_socket_cookie(ops);
 	struct bpf_sock *sk = ops->sk;
-	struct state *state = sk ? bpf_sk_storage_get(&states, sk, NULL, 0) : NULL;
+	struct shunt_socket_state *state = sk ? bpf_sk_storage_get(&states, sk, NULL, 0) : NULL;
+	const struct shunt_flow *flow = bpf_map_lookup_elem(&flows, &cookie);
 
-	bpf_map_delete_elem(&flows, &cookie);
-	if (state && (state->phase == PHASE_PROMOTED || state->phase == PHASE_LINKED))
+	if (flow) {
+		flow_end(flow);
+		bpf_map_delete_elem(&flows, &cookie);
+	}
+	if (state && (state->phase == SHUNT_PHASE_PROMOTED || state->phase == SHUNT_PHASE_LINKED))
 		count(SHUNT_COUNTER_CLOSED, 1);
 }
 
@@ -128,7 +152,7 @@ int socket_options(struct bpf_sockopt *option)
 {
 	struct bpf_sock *sk = option->sk;
 	__s32 level = option->level, name = option->optname;
-	struct state *state;
+	struct shunt_socket_state *state;
 
 	if (!(level == SOL_SOCKET &&
 	      (name == SO_RCVLOWAT || name == SO_PEEK_OFF || name == SO_ZEROCOPY || name == SO_OOBINLINE)) &&
@@ -136,7 +160,7 @@ int socket_options(struct bpf_sockopt *option)
 		return 1;
 	state = sk ? bpf_sk_storage_get(&states, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE) : NULL;
 	if (state)
-		state->vetoed = 1;
+		state->vetoed = name;
 	return 1;
 }
 

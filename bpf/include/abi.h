@@ -11,7 +11,7 @@
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
 
-#define SHUNT_ABI_VERSION 1
+#define SHUNT_ABI_VERSION 2
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
@@ -110,12 +110,65 @@ struct shunt_flow {
 	struct shunt_flow_key key;
 	__u64 cgroup_id;
 	__u64 peer_cookie;    /* 0: not linked */
-	__u64 peer_cgroup_id; /* 0: not linked */
+	__u64 peer_cgroup_id; /* 0: not known; may be known of a peer that is refused, and so not linked */
 	__u64 promoted_ns;    /* CLOCK_MONOTONIC */
 	__u64 messages[SHUNT_OUTCOME_COUNT];
 	__u64 bytes[SHUNT_OUTCOME_COUNT];
 };
 _Static_assert(sizeof(struct shunt_flow) == 272, "shunt_flow");
+
+/*
+ * Map `pairs`, LRU_HASH: what closed connections sent, added up when each closes. With the open ones of
+ * `flows` it is all that was sent. For people only. LRU: the pair that was added to longest ago gives way.
+ */
+struct shunt_pair_key {
+	__u64 cgroup_id;      /* the sender's member */
+	__u64 peer_cgroup_id; /* 0: was never known */
+};
+_Static_assert(sizeof(struct shunt_pair_key) == 16, "shunt_pair_key");
+
+struct shunt_pair {
+	__u64 messages[SHUNT_OUTCOME_COUNT];
+	__u64 bytes[SHUNT_OUTCOME_COUNT];
+};
+_Static_assert(sizeof(struct shunt_pair) == 192, "shunt_pair");
+
+enum shunt_phase {
+	SHUNT_PHASE_NEW = 0,	  /* looked at, or only an option noted */
+	SHUNT_PHASE_PROMOTED = 1, /* in `sockets`; the peer is not proven */
+	SHUNT_PHASE_LINKED = 2,	  /* the peer is proven */
+	SHUNT_PHASE_REFUSED = 3,  /* never to be promoted */
+};
+
+/*
+ * Map `states`, SK_STORAGE: what is known of a socket; the kernel frees it with the socket. No entry: no
+ * member's, or not looked at yet. User space reads it, with a descriptor of the socket as key, to explain.
+ *
+ * promote (softirq) and redirect (the sender, under the socket's lock) may run at once: `queued_bytes` and
+ * `peer_seen_level` are redirect's, all else is promote's. A torn view of peer_* is harmless: a cookie that
+ * is not the one found at the address makes the message go by TCP.
+ */
+struct shunt_socket_state {
+	struct shunt_flow_key peer_key;
+	__u64 cookie;
+	__u64 cgroup_id; /* the member that the socket belongs to */
+	__u64 peer;	 /* address of the peer's struct sock, proven by peer_cookie at every use */
+	__u64 peer_cookie;
+	__u64 peer_cgroup_id; /* as in shunt_flow */
+	__u64 since_ns; /* CLOCK_MONOTONIC: of the promotion, or of the first look that was refused for the
+			   reason in `refusal`; 0: never looked at */
+	__u32 phase;	/* enum shunt_phase */
+	__u32 refusal;	/* enum shunt_counter, REFUSED_*: why the last look did not promote or link */
+	__u32 vetoed;	/* number of the option that was set last and that a promoted socket would break; 0:
+			   none */
+	__u32 look_again_segments;
+	__u32 seen_level;      /* 1: was waiting level-triggered when it was promoted */
+	__u32 peer_seen_level; /* 1: the peer was last seen waiting level-triggered */
+	__u32 peer_refusal;    /* enum shunt_outcome: why the peer is not promoted; 0: not known */
+	__u32 queued_bytes;    /* redirected since the peer's queue was last seen empty; not used where the
+				  kernel counts */
+};
+_Static_assert(sizeof(struct shunt_socket_state) == 128, "shunt_socket_state");
 
 /* Indices of map `counters`, PERCPU_ARRAY of u64. Never reset; survive the supervisor. */
 enum shunt_counter {

@@ -9,7 +9,8 @@
 #define PSOCK_FLAGS 7UL /* flag bits in sk_user_data */
 
 /* May be redirected to as far as its way of waiting goes? REDIRECTED: yes. */
-static __always_inline enum shunt_outcome reader_outcome(struct state *state, struct socket *reader)
+static __always_inline enum shunt_outcome reader_outcome(struct shunt_socket_state *state,
+							 struct socket *reader)
 {
 	const struct shunt_member *member = bpf_map_lookup_elem(&members, &state->peer_cgroup_id);
 
@@ -39,7 +40,7 @@ static __always_inline enum shunt_outcome reader_outcome(struct state *state, st
  * Redirected bytes that the reader has not read. Where the kernel does not keep count: what was redirected
  * since the queue was last seen empty, which is never less.
  */
-static __always_inline __u32 queued_bytes(struct state *state, struct sock *reader)
+static __always_inline __u32 queued_bytes(struct shunt_socket_state *state, struct sock *reader)
 {
 	unsigned long data = (unsigned long)BPF_CORE_READ(reader, sk_user_data);
 	struct sk_psock *psock = (struct sk_psock *)(data & ~PSOCK_FLAGS);
@@ -65,8 +66,8 @@ static __always_inline bool is_memory_short(struct sock *reader)
 	return value;
 }
 
-static __always_inline enum shunt_outcome message_outcome(struct sk_msg_md *msg, struct state *state,
-							  struct tcp_sock *tcp)
+static __always_inline enum shunt_outcome
+message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct tcp_sock *tcp)
 {
 	const struct shunt_settings *config = settings_get();
 	struct sock *peer = (struct sock *)state->peer;
@@ -77,7 +78,7 @@ static __always_inline enum shunt_outcome message_outcome(struct sk_msg_md *msg,
 
 	if (!config || config->paused)
 		return SHUNT_OUTCOME_PAUSED;
-	if (state->phase != PHASE_LINKED || !state->peer_cookie)
+	if (state->phase != SHUNT_PHASE_LINKED || !state->peer_cookie)
 		return state->peer_refusal ? state->peer_refusal : SHUNT_OUTCOME_UNLINKED;
 	reader = BPF_CORE_READ(peer, sk_socket);
 	if (!reader || (__u64)BPF_CORE_READ(peer, __sk_common.skc_cookie.counter) != state->peer_cookie)

@@ -82,7 +82,7 @@ static __always_inline __u64 bytes_written(struct tcp_sock *tcp)
  * Only for a socket whose end socket_events will see: else the entry would stay for ever. Called before the
  * socket enters `sockets`, which fails once it is closed: no entry can be made behind socket_events' back.
  */
-static __always_inline void flow_start(struct tcp_sock *tcp, const struct state *state,
+static __always_inline void flow_start(struct tcp_sock *tcp, const struct shunt_socket_state *state,
 				       const struct shunt_flow_key *key, __u64 written)
 {
 	struct shunt_flow flow = {};
@@ -96,7 +96,7 @@ static __always_inline void flow_start(struct tcp_sock *tcp, const struct state 
 	bpf_map_update_elem(&flows, &state->cookie, &flow, BPF_ANY);
 }
 
-static __always_inline void flow_link(const struct state *state)
+static __always_inline void flow_link(const struct shunt_socket_state *state)
 {
 	struct shunt_flow *flow = bpf_map_lookup_elem(&flows, &state->cookie);
 
@@ -111,7 +111,7 @@ static __always_inline void flow_link(const struct state *state)
  * not even as a sender: kernels with tcp_bpf_ioctl() answer FIONREAD with 0 for bytes that came by TCP, and a
  * reader that asks it how much is left (nginx) stops reading and is never told again. PROMOTED: yes.
  */
-static __always_inline __u32 reader_refusal(struct sock *sk, __u32 reader, struct state *state)
+static __always_inline __u32 reader_refusal(struct sock *sk, __u32 reader, struct shunt_socket_state *state)
 {
 	struct socket *socket = sk->sk_socket;
 
@@ -134,7 +134,8 @@ static __always_inline __u32 reader_refusal(struct sock *sk, __u32 reader, struc
 
 /* Enters the socket in `sockets`. Returns what to count; 0: nothing, it was just being closed. */
 static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_sock *sk, struct tcp_sock *tcp,
-					    struct state *state, __u32 reader, struct shunt_flow_key *key)
+					    struct shunt_socket_state *state, __u32 reader,
+					    struct shunt_flow_key *key)
 {
 	struct sock *kernel_sk = (struct sock *)tcp;
 	__u32 refused = refusal(tcp);
@@ -192,54 +193,68 @@ static __always_inline bool is_received(struct tcp_sock *sender, struct tcp_sock
 	return received - acknowledged <= written - acknowledged;
 }
 
-static __always_inline void state_link(struct state *state, const struct state *peer_state,
-				       struct tcp_sock *peer)
+static __always_inline void state_link(struct shunt_socket_state *state,
+				       const struct shunt_socket_state *peer_state, struct tcp_sock *peer)
 {
 	state->peer = (__u64)peer;
 	state->peer_cgroup_id = peer_state->cgroup_id;
 	state->peer_seen_level = peer_state->seen_level;
 	state->peer_cookie = peer_state->cookie;
-	state->phase = PHASE_LINKED;
+	state->refusal = 0;
+	state->phase = SHUNT_PHASE_LINKED;
 	flow_link(state);
+}
+
+/* For people: why the last look did not promote or link the socket (0: it did), and since when that is so. */
+static __always_inline void refusal_set(struct shunt_socket_state *state, __u32 refusal)
+{
+	if (refusal && state->refusal == refusal)
+		return;
+	state->refusal = refusal;
+	state->since_ns = bpf_ktime_get_ns();
 }
 
 /*
  * Whoever is promoted second links both. Two that are promoted at the same instant may both do it, with the
  * same result; LINKED then counts twice.
  */
-static __always_inline void socket_link(struct state *state, struct tcp_sock *tcp)
+static __always_inline void socket_link(struct shunt_socket_state *state, struct tcp_sock *tcp)
 {
 	struct bpf_sock *peer = bpf_map_lookup_elem(&sockets, &state->peer_key);
-	struct state *peer_state;
+	struct shunt_socket_state *peer_state;
 	struct tcp_sock *peer_tcp;
 
 	if (!peer)
 		return;
 	peer_state = bpf_sk_storage_get(&states, peer, NULL, 0);
 	peer_tcp = bpf_skc_to_tcp_sock(peer);
-	if (peer_state && peer_tcp && peer_state->phase == PHASE_PROMOTED) {
+	if (peer_state && peer_tcp && peer_state->phase == SHUNT_PHASE_PROMOTED) {
 		if (is_received(tcp, peer_tcp) && is_received(peer_tcp, tcp)) {
 			state_link(state, peer_state, peer_tcp);
 			state_link(peer_state, state, tcp);
 			count(SHUNT_COUNTER_LINKED, 1);
 		} else {
+			refusal_set(state, SHUNT_COUNTER_REFUSED_SEQUENCE);
 			count(SHUNT_COUNTER_REFUSED_SEQUENCE, 1);
 		}
 	}
 	bpf_sk_release(peer);
 }
 
-/* Tells a promoted peer, for people, why its messages are not redirected. */
-static __always_inline void refusal_tell(struct state *state, enum shunt_outcome why)
+/* Tells a promoted peer, for people, whose socket it talks to and why its messages are not redirected. */
+static __always_inline void refusal_tell(struct shunt_socket_state *state, enum shunt_outcome why)
 {
 	struct bpf_sock *peer = bpf_map_lookup_elem(&sockets, &state->peer_key);
-	struct state *peer_state;
+	struct shunt_socket_state *peer_state;
 
 	if (!peer)
 		return;
 	peer_state = bpf_sk_storage_get(&states, peer, NULL, 0);
-	if (peer_state)
+	if (peer_state) {
 		peer_state->peer_refusal = why;
+		peer_state->peer_cgroup_id = state->cgroup_id;
+		flow_link(peer_state);
+	}
 	bpf_sk_release(peer);
 }
 
@@ -256,12 +271,12 @@ static __always_inline __u32 look_again(__u32 segments, __u32 refused)
 
 /* True: promoted now, or before. */
 static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *sk, struct tcp_sock *tcp,
-				       struct state *state, const struct membership *membership,
+				       struct shunt_socket_state *state, const struct membership *membership,
 				       struct shunt_flow_key *key)
 {
 	__u32 result = SHUNT_COUNTER_PROMOTED;
 
-	if (state->phase == PHASE_NEW) {
+	if (state->phase == SHUNT_PHASE_NEW) {
 		enum shunt_outcome why;
 
 		if (is_namespaced(key))
@@ -269,16 +284,16 @@ static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *s
 		flow_key_swap(&state->peer_key, key);
 		state->cgroup_id = membership->cgroup_id;
 		/* Set before the socket can be found by its peer, which links only what is promoted. */
-		state->phase = PHASE_PROMOTED;
+		state->phase = SHUNT_PHASE_PROMOTED;
 		result = socket_promote(skb, sk, tcp, state, membership->reader, key);
 		if (result)
 			count(result, 1);
 		if (result != SHUNT_COUNTER_PROMOTED) {
 			why = passing_refusal(result);
-			state->phase = why ? PHASE_NEW : PHASE_REFUSED;
-			if (why)
-				refusal_tell(state, why);
+			state->phase = why ? SHUNT_PHASE_NEW : SHUNT_PHASE_REFUSED;
+			refusal_tell(state, why);
 		}
+		refusal_set(state, result == SHUNT_COUNTER_PROMOTED ? 0 : result);
 	}
 	state->look_again_segments = look_again(tcp->segs_in, result);
 	return result == SHUNT_COUNTER_PROMOTED;
@@ -290,7 +305,7 @@ static __always_inline void socket_look(struct __sk_buff *skb, struct bpf_sock *
 {
 	struct membership membership;
 	struct tcp_sock *tcp;
-	struct state *state;
+	struct shunt_socket_state *state;
 
 	if (sk->state != BPF_TCP_ESTABLISHED)
 		return;
@@ -298,7 +313,7 @@ static __always_inline void socket_look(struct __sk_buff *skb, struct bpf_sock *
 	if (!tcp || tcp->segs_in < config->promote_after_segments)
 		return;
 	state = bpf_sk_storage_get(&states, sk, NULL, 0);
-	if (state && (state->phase >= PHASE_LINKED || tcp->segs_in < state->look_again_segments))
+	if (state && (state->phase >= SHUNT_PHASE_LINKED || tcp->segs_in < state->look_again_segments))
 		return;
 	membership = socket_membership((struct sock *)tcp, config);
 	if (!membership.cgroup_id)

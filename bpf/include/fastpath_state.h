@@ -12,37 +12,6 @@
 
 #define O_NONBLOCK 04000
 
-enum phase {
-	PHASE_NEW,	/* looked at, or only an option noted */
-	PHASE_PROMOTED, /* in `sockets`; the peer is not known */
-	PHASE_LINKED,	/* the peer is proven */
-	PHASE_REFUSED,	/* never to be promoted */
-};
-
-/*
- * Freed by the kernel with its socket. promote (softirq) and redirect (the sender, under the socket's lock)
- * may run at once: `queued_bytes` and `peer_seen_level` are redirect's, all else is promote's. A torn view of
- * peer_* is harmless: a cookie that is not the one found at the address makes the message go by TCP.
- */
-struct state {
-	struct shunt_flow_key peer_key;
-	__u64 cookie;
-	__u64 cgroup_id; /* the member that the socket belongs to */
-	__u64 peer;	 /* address of the peer's struct sock, proven by peer_cookie at every use */
-	__u64 peer_cookie;
-	__u64 peer_cgroup_id;
-	__u32 phase;  /* enum phase */
-	__u32 vetoed; /* 1: an option was set that a promoted socket would break */
-	__u32 look_again_segments;
-	__u32 seen_level;      /* 1: was waiting level-triggered when it was promoted */
-	__u32 peer_seen_level; /* 1: the peer was last seen waiting level-triggered */
-	__u32 peer_refusal;    /* enum shunt_outcome: why the peer is not promoted; 0: not known */
-	__u32 queued_bytes;    /* redirected since the peer's queue was last seen empty; not used where the
-				  kernel counts */
-	__u32 reserved;
-};
-_Static_assert(sizeof(struct state) == 120, "state");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -69,6 +38,13 @@ struct {
 } flows SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct shunt_pair_key);
+	__type(value, struct shunt_pair);
+} pairs SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SHUNT_COUNTER_COUNT);
 	__type(key, __u32);
@@ -86,7 +62,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct state);
+	__type(value, struct shunt_socket_state);
 } states SEC(".maps");
 
 /*

@@ -93,6 +93,7 @@ function bindLibbpf() {
     objInfo: bind<(fd: number, info: Bytes, length: Bytes) => number>(
       'int bpf_obj_get_info_by_fd(int fd, void *info, void *len)',
     ),
+    enableStats: bind<(type: number) => number>('int bpf_enable_stats(int type)'),
     programFdById: bind<(id: number) => number>('int bpf_prog_get_fd_by_id(uint32_t id)'),
 
     programAttach: bind<(program: number, target: number, type: number, flags: number) => number>(
@@ -141,6 +142,13 @@ function bindLibc() {
     perfEventOpen: bind<
       (number: number, attributes: Bytes, pid: number, cpu: number, group: number, flags: number) => number
     >('long syscall(long nr, void *attr, int pid, int cpu, int group, unsigned long flags)'),
+    /** pidfd_open(2), pidfd_getfd(2): in glibc only from 2.36 on. */
+    pidfdOpen: bind<(number: number, pid: number, flags: number) => number>(
+      'long syscall(long nr, int pid, unsigned int flags)',
+    ),
+    pidfdGetfd: bind<(number: number, pidfd: number, fd: number, flags: number) => number>(
+      'long syscall(long nr, int pidfd, int fd, unsigned int flags)',
+    ),
     vsnprintf: bind<(buffer: Bytes, size: number, format: bigint, args: bigint) => number>(
       'int vsnprintf(void *buf, size_t size, void *format, void *args)',
     ),

@@ -1,18 +1,21 @@
 /** A data plane that is in the kernel, as its owner sees it: what to capture, whom to trust, what happened. */
 import { cgroupId } from '../bpf/cgroup.ts';
+import { type ProgramCost, programCost } from '../bpf/info.ts';
 import type { BpfMap } from '../bpf/map.ts';
 import { RingReader } from '../bpf/ring.ts';
 import type { Topology } from '../config/topology.ts';
-import { type Flow, maps, Reader, type Settings } from '../generated/abi.ts';
+import { type Flow, maps, Reader, type Settings, type SocketState } from '../generated/abi.ts';
 import { type Instance, type ResourceKey, workloadCgroup } from '../instance.ts';
 import type { Attach } from './attach.ts';
 import { COUNTER_NAMES } from './counters.ts';
+import { programsOf } from './create.ts';
 import { desiredDestinations, desiredVerdicts, type L4Verdict, type ReaderClass } from './desired.ts';
 import { applyDifference } from './difference.ts';
 import { type DataplaneEvent, decodeEvent } from './events.ts';
 import { type FlowRecord, flowRecord } from './flows.ts';
 import { attachNamespace, detachNamespace } from './namespace.ts';
 import type { Objects } from './objects.ts';
+import { type PairRecord, pairRecord } from './pairs.ts';
 
 /** `paused` has its own calls: it survives a change of settings and the supervisor. */
 export interface DataplaneSettings {
@@ -48,6 +51,8 @@ export class Dataplane implements Disposable {
   /** Of the fast path; undefined when it is not loaded. */
   readonly #members;
   readonly #flows: BpfMap<bigint, Flow> | undefined;
+  readonly #pairs;
+  readonly #states;
 
   /** For `openDataplane` alone: takes the objects over. */
   constructor(instance: Instance, objects: Objects, attach: Attach, opened: Opened) {
@@ -64,6 +69,8 @@ export class Dataplane implements Disposable {
     const fastPath = objects.has('fastpath') ? objects.object('fastpath') : undefined;
     this.#members = fastPath?.map(maps.members);
     this.#flows = fastPath?.map(maps.flows);
+    this.#pairs = fastPath?.map(maps.pairs);
+    this.#states = fastPath?.map(maps.states);
   }
 
   /** @throws E_BPF_MAP for a number that does not fit. */
@@ -141,6 +148,32 @@ export class Dataplane implements Disposable {
     return this.#flows === undefined
       ? []
       : [...this.#flows.entries()].map(([cookie, flow]) => flowRecord(cookie, flow));
+  }
+
+  /** What closed connections sent, a record a pair of members; empty when the fast path is not loaded. */
+  readClosed(): PairRecord[] {
+    return [...(this.#pairs?.entries() ?? [])].map(([key, pair]) => pairRecord(key, pair));
+  }
+
+  /** @param fd A descriptor of a socket, of this process. undefined: nothing is known of it. @throws E_BPF_MAP. */
+  readSocketState(fd: number): SocketState | undefined {
+    return this.#states?.get(fd);
+  }
+
+  /** Cgroup id -> how the readers in it are treated, as the kernel has it; empty when the fast path is not loaded. */
+  readMembers(): ReadonlyMap<bigint, ReaderClass> {
+    const names = Object.fromEntries(Object.entries(Reader).map(([name, reader]) => [reader, name as ReaderClass]));
+    return new Map([...(this.#members?.entries() ?? [])].map(([id, { reader }]) => [id, names[reader] ?? 'OFF']));
+  }
+
+  readSettings(): Settings {
+    return this.#readSettings();
+  }
+
+  /** Name -> what it cost since it was loaded, while somebody had it measured (`enableRunStats` in src/bpf/info.ts). */
+  readProgramCosts(): Record<string, ProgramCost> {
+    const costs = programsOf(this.#objects).map(({ name, fd }) => [name, programCost(fd, `program ${name}`)] as const);
+    return Object.fromEntries(costs);
   }
 
   /**

@@ -9,6 +9,8 @@ export interface FlowRecord {
   readonly local: string;
   readonly remote: string;
   readonly cgroupId: bigint;
+  /** undefined until it is known; known before `peer` when the peer is refused. */
+  readonly peerCgroupId: bigint | undefined;
   /** undefined until the peer is promoted too. */
   readonly peer: { readonly cookie: bigint; readonly cgroupId: bigint } | undefined;
   /** CLOCK_MONOTONIC. */
@@ -25,6 +27,7 @@ export function flowRecord(cookie: bigint, flow: Flow): FlowRecord {
     local: socketText(key.localIpBe, key.localPort),
     remote: socketText(key.remoteIpBe, key.remotePort),
     cgroupId: flow.cgroupId,
+    peerCgroupId: flow.peerCgroupId === 0n ? undefined : flow.peerCgroupId,
     peer: flow.peerCookie === 0n ? undefined : { cookie: flow.peerCookie, cgroupId: flow.peerCgroupId },
     promotedNs: flow.promotedNs,
     messages: flow.messages.map(Number),

@@ -85,6 +85,15 @@ export const Outcome = {
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
+/** enum shunt_phase. */
+export const Phase = {
+  NEW: 0,
+  PROMOTED: 1,
+  LINKED: 2,
+  REFUSED: 3,
+} as const;
+export type Phase = (typeof Phase)[keyof typeof Phase];
+
 /** enum shunt_reader. */
 export const Reader = {
   AUTO: 0,
@@ -294,6 +303,52 @@ export const Member: StructCodec<Member> = {
   },
 };
 
+/** struct shunt_pair, 192 bytes. */
+export interface Pair {
+  messages: bigint[];
+  bytes: bigint[];
+}
+export const Pair: StructCodec<Pair> = {
+  size: 192,
+  off: {
+    messages: 0,
+    bytes: 96,
+  },
+  encode(value, view, o) {
+    setArray(view, o, value.messages, 12, 8, 'Pair.messages', setU64);
+    setArray(view, o + 96, value.bytes, 12, 8, 'Pair.bytes', setU64);
+  },
+  decode(view, o) {
+    return {
+      messages: getArray(view, o, 12, 8, (view, at) => view.getBigUint64(at, true)),
+      bytes: getArray(view, o + 96, 12, 8, (view, at) => view.getBigUint64(at, true)),
+    };
+  },
+};
+
+/** struct shunt_pair_key, 16 bytes. */
+export interface PairKey {
+  cgroupId: bigint;
+  peerCgroupId: bigint;
+}
+export const PairKey: StructCodec<PairKey> = {
+  size: 16,
+  off: {
+    cgroupId: 0,
+    peerCgroupId: 8,
+  },
+  encode(value, view, o) {
+    setU64(view, o, value.cgroupId, 'PairKey.cgroupId');
+    setU64(view, o + 8, value.peerCgroupId, 'PairKey.peerCgroupId');
+  },
+  decode(view, o) {
+    return {
+      cgroupId: view.getBigUint64(o, true),
+      peerCgroupId: view.getBigUint64(o + 8, true),
+    };
+  },
+};
+
 /** struct shunt_settings, 24 bytes. */
 export interface Settings {
   paused: number;
@@ -326,6 +381,81 @@ export const Settings: StructCodec<Settings> = {
       maxQueuedBytes: view.getUint32(o + 8, true),
       outboundPort: view.getUint32(o + 12, true),
       workloadCgroupLevel: view.getUint32(o + 16, true),
+    };
+  },
+};
+
+/** struct shunt_socket_state, 128 bytes. */
+export interface SocketState {
+  peerKey: FlowKey;
+  cookie: bigint;
+  cgroupId: bigint;
+  peer: bigint;
+  peerCookie: bigint;
+  peerCgroupId: bigint;
+  sinceNs: bigint;
+  phase: number;
+  refusal: number;
+  vetoed: number;
+  lookAgainSegments: number;
+  seenLevel: number;
+  peerSeenLevel: number;
+  peerRefusal: number;
+  queuedBytes: number;
+}
+export const SocketState: StructCodec<SocketState> = {
+  size: 128,
+  off: {
+    peerKey: 0,
+    cookie: 48,
+    cgroupId: 56,
+    peer: 64,
+    peerCookie: 72,
+    peerCgroupId: 80,
+    sinceNs: 88,
+    phase: 96,
+    refusal: 100,
+    vetoed: 104,
+    lookAgainSegments: 108,
+    seenLevel: 112,
+    peerSeenLevel: 116,
+    peerRefusal: 120,
+    queuedBytes: 124,
+  },
+  encode(value, view, o) {
+    FlowKey.encode(value.peerKey, view, o);
+    setU64(view, o + 48, value.cookie, 'SocketState.cookie');
+    setU64(view, o + 56, value.cgroupId, 'SocketState.cgroupId');
+    setU64(view, o + 64, value.peer, 'SocketState.peer');
+    setU64(view, o + 72, value.peerCookie, 'SocketState.peerCookie');
+    setU64(view, o + 80, value.peerCgroupId, 'SocketState.peerCgroupId');
+    setU64(view, o + 88, value.sinceNs, 'SocketState.sinceNs');
+    setU32(view, o + 96, value.phase, 'SocketState.phase');
+    setU32(view, o + 100, value.refusal, 'SocketState.refusal');
+    setU32(view, o + 104, value.vetoed, 'SocketState.vetoed');
+    setU32(view, o + 108, value.lookAgainSegments, 'SocketState.lookAgainSegments');
+    setU32(view, o + 112, value.seenLevel, 'SocketState.seenLevel');
+    setU32(view, o + 116, value.peerSeenLevel, 'SocketState.peerSeenLevel');
+    setU32(view, o + 120, value.peerRefusal, 'SocketState.peerRefusal');
+    setU32(view, o + 124, value.queuedBytes, 'SocketState.queuedBytes');
+  },
+  decode(view, o) {
+    return {
+      peerKey: FlowKey.decode(view, o),
+      cookie: view.getBigUint64(o + 48, true),
+      cgroupId: view.getBigUint64(o + 56, true),
+      peer: view.getBigUint64(o + 64, true),
+      peerCookie: view.getBigUint64(o + 72, true),
+      peerCgroupId: view.getBigUint64(o + 80, true),
+      sinceNs: view.getBigUint64(o + 88, true),
+      phase: view.getUint32(o + 96, true),
+      refusal: view.getUint32(o + 100, true),
+      vetoed: view.getUint32(o + 104, true),
+      lookAgainSegments: view.getUint32(o + 108, true),
+      seenLevel: view.getUint32(o + 112, true),
+      peerSeenLevel: view.getUint32(o + 116, true),
+      peerRefusal: view.getUint32(o + 120, true),
+      queuedBytes: view.getUint32(o + 124, true),
     };
   },
 };
@@ -397,6 +527,13 @@ export const maps = {
     valueCodec: DestinationKey,
     maxEntries: 0,
   } satisfies MapDefinition<number, DestinationKey>,
+  pairs: {
+    name: 'pairs',
+    type: 'LRU_HASH',
+    keyCodec: PairKey,
+    valueCodec: Pair,
+    maxEntries: 4096,
+  } satisfies MapDefinition<PairKey, Pair>,
   pending: {
     name: 'pending',
     type: 'LRU_HASH',
@@ -429,9 +566,9 @@ export const maps = {
     name: 'states',
     type: 'SK_STORAGE',
     keyCodec: i32,
-    valueCodec: opaque(120),
+    valueCodec: SocketState,
     maxEntries: 0,
-  } satisfies MapDefinition<number, Uint8Array>,
+  } satisfies MapDefinition<number, SocketState>,
   verdicts: {
     name: 'verdicts',
     type: 'HASH',

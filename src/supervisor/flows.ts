@@ -20,7 +20,7 @@ export function flowsOf(instance: Instance, dataplane: Dataplane, workloads: rea
       return {
         cookie: String(flow.cookie),
         from: names.get(flow.cgroupId) ?? '?',
-        to: (flow.peer && names.get(flow.peer.cgroupId)) ?? '?',
+        to: names.get(flow.peerCgroupId ?? 0n) ?? '?',
         local: flow.local,
         remote: flow.remote,
         linked: flow.peer !== undefined,

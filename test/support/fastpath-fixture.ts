@@ -6,7 +6,17 @@ import { fileURLToPath } from 'node:url';
 import { cgroupId } from '../../src/bpf/cgroup.ts';
 import { BpfObject } from '../../src/bpf/object.ts';
 import { attachTc } from '../../src/bpf/tc.ts';
-import { Counter, type Flow, maps, Outcome, type Reader, type Settings } from '../../src/generated/abi.ts';
+import {
+  Counter,
+  type Flow,
+  maps,
+  Outcome,
+  type Pair,
+  type PairKey,
+  type Reader,
+  type Settings,
+  type SocketState,
+} from '../../src/generated/abi.ts';
 
 export const FAST_PATH_OBJECT = fileURLToPath(new URL('../../build/bpf/fastpath.bpf.o', import.meta.url));
 
@@ -104,6 +114,16 @@ export class FastPath implements Disposable {
 
   flows(): Flow[] {
     return [...this.#object.map(maps.flows).entries()].map(([, flow]) => flow);
+  }
+
+  /** What closed connections sent, by pair. */
+  pairs(): [PairKey, Pair][] {
+    return [...this.#object.map(maps.pairs).entries()];
+  }
+
+  /** @param fd A descriptor of the socket, of this process. */
+  state(fd: number): SocketState | undefined {
+    return this.#object.map(maps.states).get(fd);
   }
 
   [Symbol.dispose](): void {

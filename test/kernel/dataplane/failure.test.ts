@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Attach, kernelAttach } from '../../../src/dataplane/attach.ts';
 import { LINK_HOOKS } from '../../../src/dataplane/hooks.ts';
@@ -25,7 +25,7 @@ describe('a data plane that is made or removed half-way', () => {
     expect(sandbox.attached()).toEqual([]);
   };
   const expectWhole = (): void => {
-    expect(namesIn(sandbox.instance.bpfRoot)).toEqual(['v1']);
+    expect(namesIn(sandbox.instance.bpfRoot)).toEqual([basename(sandbox.instance.pinDir)]);
     expect(sandbox.attached().sort()).toEqual([...CGROUP_PROGRAMS].sort());
   };
   /** The step for one program fails. */
