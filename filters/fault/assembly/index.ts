@@ -3,6 +3,7 @@ import { registerRoot } from "proxy-wasm-sdk/assembly";
 import { FaultRoot } from "./root";
 
 export * from "proxy-wasm-sdk/assembly/exports/base";
+export * from "proxy-wasm-sdk/assembly/exports/done";
 export * from "proxy-wasm-sdk/assembly/exports/request-headers";
 export * from "proxy-wasm-sdk/assembly/exports/tick";
 

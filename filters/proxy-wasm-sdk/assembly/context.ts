@@ -28,7 +28,7 @@ export abstract class Context {
   onGrpcClose(token: u32, status: i32): void {}
   onForeignFunction(functionId: u32, argumentSize: i32): void {}
 
-  /** Before the context goes. false: not yet; call `finished()` when it may. */
+  /** Before the context goes, with `exports/done`. false: not yet; call `finished()` when it may. */
   onDone(): bool {
     return true;
   }

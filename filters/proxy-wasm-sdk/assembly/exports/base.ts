@@ -32,14 +32,6 @@ export function proxy_on_configure(id: u32, size: i32): u32 {
   return ok ? 1 : 0;
 }
 
-export function proxy_on_done(id: u32): u32 {
-  enter();
-  const context = contextOf(id);
-  const done = context === null || context.onDone();
-  leave();
-  return done ? 1 : 0;
-}
-
 export function proxy_on_delete(id: u32): void {
   enter();
   const context = contextOf(id);

@@ -3,6 +3,7 @@ import { registerRoot } from "../../assembly";
 import { ProbeRoot } from "./root";
 
 export * from "../../assembly/exports/base";
+export * from "../../assembly/exports/done";
 export * from "../../assembly/exports/foreign";
 export * from "../../assembly/exports/grpc";
 export * from "../../assembly/exports/http-call";
