@@ -89,6 +89,11 @@ export class TestEnvoy implements AsyncDisposable {
     return envoy;
   }
 
+  /** Of the running process. */
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   get running(): boolean {
     return !this.#exited;
   }
