@@ -45,7 +45,7 @@ function trace(tried: Case & { rule: string; breaks: string }, value: boolean): 
 
 function openSection(tried: (typeof OPEN)[number]): string {
   const { states } = run(tried, { [tried.rule]: true });
-  return `### ${tried.name}\n\n${trace(tried, false)}\n\nWith the rule \`${tried.rule}\`: all hold in ${grouped(states)} states.`;
+  return `### ${tried.name}\n\n${tried.seen}\n\n${trace(tried, false)}\n\nWith the rule \`${tried.rule}\`: all hold in ${grouped(states)} states.`;
 }
 
 /** The whole page. */
@@ -98,7 +98,8 @@ ${without.join('\n\n')}
 Each is found in the model of the code as it is, and closed by a rule that the code does not have.
 
 - \`fresh\`: after linking, nothing is redirected before the reader read by TCP once more.
-- \`receiveBuffer\`: unread redirected bytes stay within the reader's \`sk_rcvbuf\`, which they are charged to.
+- \`receiveBuffer\`: unread redirected bytes leave room in the reader's receive buffer, which they are charged to: where it
+  cannot grow, half of \`sk_rcvbuf\` is enough on kernel 6.18, all of it is too much.
 - \`oneQueue\`: a reader that stopped being safe is redirected to until its redirected queue is empty.
 - \`alone\`: nothing goes by TCP while another thread's redirect is decided and not in the queue yet.
 

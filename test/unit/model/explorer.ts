@@ -12,8 +12,8 @@ export interface Model<S> {
   steps(state: S): Step<S>[];
   /** Equal for equal states, and for no others. */
   key(state: S): string;
-  /** Names the invariant that the state breaks; undefined: none. */
-  broken(state: S): string | undefined;
+  /** Names the invariant that the state breaks; undefined: none. `isLast`: no step leads on from here. */
+  broken(state: S, isLast: boolean): string | undefined;
 }
 
 export interface Counterexample<S> {
@@ -47,11 +47,12 @@ export function explore<S>(model: Model<S>, maxStates: number): Exploration<S> {
 
   for (let index = 0; index < states.length; index++) {
     const state = states[index]!;
-    const invariant = model.broken(state);
+    const steps = model.steps(state);
+    const invariant = model.broken(state, steps.length === 0);
     if (invariant !== undefined) {
       return { states: states.length, names, counterexample: { invariant, trace: trace(index), state } };
     }
-    for (const { name, to } of model.steps(state)) {
+    for (const { name, to } of steps) {
       names.add(name);
       const key = model.key(to);
       if (seen.has(key)) continue;

@@ -11,6 +11,7 @@ export const INVARIANTS = {
   order: 'Bytes are read in the order in which one thread wrote them.',
   lost: 'Every byte is read once, or is still somewhere.',
   stall: 'Who sleeps while there is something to read is about to be woken.',
+  stuck: 'When nobody can take a step any more, everything was read, or the reader stopped.',
   late: 'Nothing to read while bytes wait for a timer.',
   bounded: 'Unread redirected bytes are within the larger of the credit and one message for each thread that writes.',
   paused: 'After a pause, each thread redirects at most the message that was being decided.',
@@ -36,6 +37,10 @@ function isLost(state: State): boolean {
   return held + sum(state.read) !== sum(state.sent);
 }
 
+function hasStopped({ at }: State): boolean {
+  return at === 'stopped' || at === 'closed' || at === 'ended';
+}
+
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
@@ -44,13 +49,19 @@ function boundOf({ credit, messageBytes, writers = 1 }: Scenario): number {
   return Math.max(credit, messageBytes) + (writers - 1) * messageBytes;
 }
 
-function broken(state: State, scenario: Scenario, except: readonly Invariant[]): Invariant | undefined {
+function broken(
+  state: State,
+  isLast: boolean,
+  scenario: Scenario,
+  except: readonly Invariant[],
+): Invariant | undefined {
   if (state.reordered) return 'order';
   if (isLost(state)) return 'lost';
   if (isAsleep(state) && !isWakeUnderWay(state)) {
     if (isReadable(state)) return 'stall';
     if (state.held) return 'late';
   }
+  if (isLast && !hasStopped(state) && sum(state.read) !== sum(state.sent)) return 'stuck';
   if (state.psock.length > boundOf(scenario) && !except.includes('bounded')) return 'bounded';
   if (state.redirectedPaused > state.writers.length && !except.includes('paused')) return 'paused';
   return undefined;
@@ -88,7 +99,7 @@ export function fastPath(scenario: Scenario, rules: Rules, except: readonly Inva
   return {
     start: startOf(scenario),
     key: keyOf,
-    broken: (state) => broken(state, scenario, except),
+    broken: (state, isLast) => broken(state, isLast, scenario, except),
     steps(state) {
       const read = reader(state, scenario);
       return [
