@@ -34,12 +34,13 @@ export class TestEnvoy implements AsyncDisposable {
   readonly #admin: Client;
   #exited = false;
 
-  private constructor(dir: string, process: ChildProcess) {
+  private constructor(dir: string, child: ChildProcess) {
     this.dir = dir;
-    this.#process = process;
-    process.once('exit', () => {
+    this.#process = child;
+    child.once('exit', () => {
       this.#exited = true;
     });
+    process.once('exit', this.#abandon);
     this.#admin = new Client('http://localhost', { socketPath: join(dir, 'admin.sock') });
   }
 
@@ -147,7 +148,14 @@ export class TestEnvoy implements AsyncDisposable {
     return after.taken === before.taken ? 'refused' : 'taken';
   }
 
+  /** A test that fails half-way must not leave an Envoy behind. */
+  readonly #abandon = (): void => {
+    if (!this.#exited) this.#process.kill('SIGKILL');
+    rmSync(this.dir, { recursive: true, force: true });
+  };
+
   async [Symbol.asyncDispose](): Promise<void> {
+    process.off('exit', this.#abandon);
     await this.#admin.destroy();
     if (!this.#exited) {
       const exit = new Promise((done) => this.#process.once('exit', done));
