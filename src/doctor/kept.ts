@@ -29,8 +29,8 @@ export async function currentReport(options: KeptOptions = {}): Promise<Report> 
 /** As {@link currentReport}, but looks in any case. */
 export async function newReport(options: KeptOptions = {}): Promise<Report> {
   const report = await examine(options);
-  const isOpen = report.findings.some(({ disables, verdict }) => disables !== 'nothing' && verdict === 'cannot tell');
-  if (!isOpen) keep(options.file ?? KEPT_FILE, report);
+  const guards = report.findings.filter(({ disables }) => disables === 'fast-path').map(({ verdict }) => verdict);
+  if (guards.includes('unsupported') || !guards.includes('cannot tell')) keep(options.file ?? KEPT_FILE, report);
   return report;
 }
 

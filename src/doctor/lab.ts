@@ -19,7 +19,7 @@ const run = promisify(execFile);
 export type Group = (typeof GROUPS)[number];
 
 /** How long a step between two peers may take; generous, because a loaded machine is not a broken kernel. */
-export const STEP_MS = 3_000;
+export const STEP_MS = 5_000;
 /** A conversation: rounds of 64 bytes each way, in batches. */
 const ROUND_BYTES = 64;
 const BATCH_ROUNDS = 20;

@@ -16,7 +16,7 @@ it('opens the data plane without the fast path, and says why, where a probe fail
   dataplane.attachNamespace(sandbox.netnsPath('a'));
   expect(handle.fastPathObstacle).toBe(WHY);
   expect(sandbox.attached()).toContain('connect4');
-  expect(sandbox.attached()).not.toEqual(expect.arrayContaining(FAST_PATH));
+  expect(sandbox.attached().filter((name) => FAST_PATH.includes(name))).toEqual([]);
   const promote = {
     netns: sandbox.netnsPath('a'),
     device: 'lo',

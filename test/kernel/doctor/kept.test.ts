@@ -77,6 +77,14 @@ it('keeps nothing that could not tell whether the fast path may be armed', async
   expect(() => readFileSync(file)).toThrow('ENOENT');
 });
 
+it('keeps what keeps the fast path off for good, whatever else could not be told', async () => {
+  answer = () => 'no';
+  const mute = { ...probe, id: 'mute', observe: () => Promise.reject(new Error('busy')) };
+  await currentReport({ probes: [probe, mute], file });
+  await currentReport({ probes: [probe, mute], file });
+  expect(asked).toBe(1);
+});
+
 it('looks again when told to', async () => {
   await currentReport({ probes: [probe], file });
   await newReport({ probes: [probe], file });
