@@ -9,12 +9,15 @@ import type {
   ApplyRequest,
   ApplyResult,
   Flow,
+  PairsAnswer,
   Status,
   WorkloadStatus,
 } from './types.ts';
 
 /** An apply waits for Envoy and for workloads to stop; more than this means that the supervisor hangs. */
 const REQUEST_TIMEOUT_MS = 120_000;
+
+type Method = 'GET' | 'POST' | 'DELETE';
 
 /** Talks to the supervisor of one instance. Every method throws E_NOT_RUNNING when no supervisor listens. */
 export class ApiClient implements AsyncDisposable {
@@ -40,6 +43,15 @@ export class ApiClient implements AsyncDisposable {
   }
   flows(): Promise<Flow[]> {
     return this.#call('GET', '/v1/flows');
+  }
+  /** @param costSeconds Has the programs measured for so long from now on. */
+  pairs(costSeconds?: number): Promise<PairsAnswer> {
+    return this.#call('GET', `/v1/pairs${query({ cost: costSeconds })}`);
+  }
+  /** Prometheus' text format, or its samples as JSON. @param costSeconds As in {@link pairs}. */
+  async metrics(format: 'text' | 'json', costSeconds?: number): Promise<unknown> {
+    const path = `/metrics${query({ cost: costSeconds, ...(format === 'json' ? { format } : {}) })}`;
+    return format === 'json' ? await this.#call('GET', path) : await this.#text('GET', path);
   }
   apply(request: ApplyRequest): Promise<ApplyResult> {
     return this.#call('POST', '/v1/apply', request);
@@ -68,7 +80,12 @@ export class ApiClient implements AsyncDisposable {
     await this.#client.destroy();
   }
 
-  async #call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  async #call<T>(method: Method, path: string, body?: unknown): Promise<T> {
+    return parse(await this.#text(method, path, body), path) as T;
+  }
+
+  /** The body of an answer that is 200. */
+  async #text(method: Method, path: string, body?: unknown): Promise<string> {
     const options = { method, path, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
     let status: number;
     let text: string;
@@ -79,9 +96,8 @@ export class ApiClient implements AsyncDisposable {
     } catch (cause) {
       throw this.#translate(cause);
     }
-    const answer: unknown = parse(text, path);
-    if (status === 200) return answer as T;
-    const { code, message } = answer as ApiError;
+    if (status === 200) return text;
+    const { code, message } = parse(text, path) as ApiError;
     throw new ShuntError(isCode(code) ? code : 'E_API', message);
   }
 
@@ -101,6 +117,12 @@ export class ApiClient implements AsyncDisposable {
     }
     return new ShuntError('E_API', `supervisor of instance ${this.#instance}: ${(cause as Error).message}`, { cause });
   }
+}
+
+function query(parameters: Readonly<Record<string, string | number | undefined>>): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) if (value !== undefined) given.set(name, String(value));
+  return given.size === 0 ? '' : `?${given}`;
 }
 
 function parse(text: string, path: string): unknown {

@@ -11,12 +11,23 @@ import type { AdHocRequest, ApiError, ApplyRequest } from './types.ts';
 /** Largest request body: 32 MiB, twice what the configuration reader takes. More is refused with 413. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
-type Handler = (supervisor: Supervisor, body: unknown, path: string) => unknown | Promise<unknown>;
+type Handler = (
+  supervisor: Supervisor,
+  body: unknown,
+  path: string,
+  query: URLSearchParams,
+) => unknown | Promise<unknown>;
+
+/** Prometheus' text format; an answer that is text is sent as this. */
+const TEXT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 const ROUTES: Readonly<Record<string, Handler>> = {
   'GET /v1/status': (supervisor) => supervisor.status(),
   'GET /v1/workloads': (supervisor) => supervisor.workloadStatus(),
   'GET /v1/flows': (supervisor) => supervisor.flows(),
+  'GET /v1/pairs': (supervisor, _body, _path, query) => supervisor.telemetry.pairs(query.get('cost') ?? undefined),
+  'GET /metrics': (supervisor, _body, _path, query) =>
+    supervisor.telemetry.metrics(query.get('format') === 'json' ? 'json' : 'text', query.get('cost') ?? undefined),
   'POST /v1/apply': (supervisor, body) => supervisor.apply((body as ApplyRequest).sources),
   'POST /v1/plan': (supervisor, body) => supervisor.plan((body as ApplyRequest).sources),
   'POST /v1/pause': (supervisor) => supervisor.setPaused(true),
@@ -50,8 +61,8 @@ export async function serveApi(supervisor: Supervisor, socketPath: string): Prom
 async function answer(supervisor: Supervisor, request: IncomingMessage, response: ServerResponse): Promise<void> {
   try {
     const body = await readBody(request);
-    const [handler, rest] = route(request.method ?? '', request.url ?? '');
-    send(response, 200, (await handler(supervisor, body, rest)) ?? {});
+    const [handler, rest, query] = route(request.method ?? '', request.url ?? '');
+    send(response, 200, (await handler(supervisor, body, rest, query)) ?? {});
   } catch (error) {
     const known =
       error instanceof ShuntError
@@ -62,13 +73,14 @@ async function answer(supervisor: Supervisor, request: IncomingMessage, response
   }
 }
 
-function route(method: string, url: string): [Handler, string] {
+function route(method: string, url: string): [Handler, string, URLSearchParams] {
   const path = url.split('?', 1)[0] ?? '';
+  const query = new URLSearchParams(url.slice(path.length));
   const exact = ROUTES[`${method} ${path}`];
-  if (exact !== undefined) return [exact, ''];
+  if (exact !== undefined) return [exact, '', query];
   for (const [pattern, handler] of Object.entries(ROUTES)) {
     if (pattern.endsWith('/') && `${method} ${path}`.startsWith(pattern)) {
-      return [handler, decodeURIComponent(`${method} ${path}`.slice(pattern.length))];
+      return [handler, decodeURIComponent(`${method} ${path}`.slice(pattern.length)), query];
     }
   }
   throw new ShuntError('E_USAGE', `${method} ${path}: no such resource; this is API v1`);
@@ -91,6 +103,11 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
+  if (typeof body === 'string') {
+    response.writeHead(status, { 'content-type': TEXT_TYPE });
+    response.end(body);
+    return;
+  }
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(`${JSON.stringify(body)}\n`);
 }

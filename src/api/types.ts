@@ -76,6 +76,32 @@ export interface Flow {
   readonly mostlyBecause?: string;
 }
 
+/** GET /v1/pairs: sums since the data plane was created; `?cost=SECONDS` has the programs measured for so long. */
+export interface PairsAnswer {
+  /** Of an arbitrary clock that never goes back. */
+  readonly takenMs: number;
+  readonly pairs: readonly PairSums[];
+  readonly programs: readonly ProgramSums[];
+}
+
+/** What `from` sent to `to` on promoted connections, closed and open. */
+export interface PairSums {
+  readonly from: string;
+  /** Absent: not known, or no workload. */
+  readonly to?: string;
+  /** Promoted sockets of `from` that are open. */
+  readonly open: number;
+  readonly messages: Readonly<Record<string, number>>;
+  readonly bytes: Readonly<Record<string, number>>;
+}
+
+/** Cost of a BPF program while it was measured. */
+export interface ProgramSums {
+  readonly name: string;
+  readonly runs: number;
+  readonly runTimeNs: number;
+}
+
 /** Body of POST /v1/apply and /v1/plan. */
 export interface ApplyRequest {
   readonly sources: readonly { readonly file: string; readonly text: string }[];

@@ -84,6 +84,12 @@ add('flows', 'List promoted connections: the share on the fast path and why the 
     command(async (ctx, options: { watch?: boolean }) => (await import('./commands/flows.ts')).flows(ctx, options)),
   );
 
+add('metrics', "Print the instance's metrics in Prometheus' text format")
+  .option('--cost <seconds>', 'have the cost of the BPF programs measured for so long from now on', seconds)
+  .action(
+    command(async (ctx, options: { cost?: number }) => (await import('./commands/metrics.ts')).metrics(ctx, options)),
+  );
+
 add('pause', 'Send every message by TCP from now on').action(
   command(async (ctx) => (await import('./commands/pause.ts')).pause(ctx)),
 );
@@ -138,6 +144,13 @@ program
   .command('supervise', { hidden: true })
   .option('--instance <name>')
   .action(command(async (ctx) => (await import('./commands/supervise.ts')).supervise(ctx)));
+
+/** Reads an option that is a number of seconds. */
+function seconds(value: string): number {
+  const number = Number(value);
+  if (Number.isFinite(number) && number > 0) return number;
+  throw new CommanderError(EXIT.usage, 'shunt.option', `error: ${value}: expected seconds`);
+}
 
 /** Reads an option `name=value` that may be repeated. */
 function assignment(option: string) {

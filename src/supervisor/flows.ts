@@ -34,7 +34,8 @@ export function flowsOf(instance: Instance, dataplane: Dataplane, workloads: rea
     .sort((a, b) => compare(a.from, b.from) || compare(a.to, b.to) || b.ageMs - a.ageMs);
 }
 
-function cgroupNames(instance: Instance, workloads: readonly Workload[]): Map<bigint, string> {
+/** Cgroup id -> key of the workload, or `envoy`. */
+export function cgroupNames(instance: Instance, workloads: readonly Workload[]): Map<bigint, string> {
   const names = new Map<bigint, string>([[cgroupId(instance.envoyCgroup), 'envoy']]);
   for (const { key } of workloads) names.set(cgroupId(workloadCgroup(instance, key)), key);
   return names;

@@ -24,6 +24,7 @@ import { type Parts, reconcile } from './reconcile.ts';
 import { type AppliedState, readApplied } from './state.ts';
 import { statusOf } from './status.ts';
 import { takeDown } from './takedown.ts';
+import { Telemetry } from './telemetry.ts';
 import { WorkloadRunner } from './workload-runner.ts';
 
 export interface SupervisorOptions {
@@ -37,6 +38,7 @@ export class Supervisor {
   readonly startedAt: Date;
   /** Resolves when {@link stop} or {@link down} was called. */
   readonly stopped: Promise<void>;
+  readonly telemetry: Telemetry;
   readonly #parts: Parts;
   readonly #lock: Lock;
   readonly #log: Logger;
@@ -52,6 +54,11 @@ export class Supervisor {
     this.#lock = lock;
     this.#log = parts.log;
     this.startedAt = new Date(parts.clock.nowMs());
+    this.telemetry = new Telemetry(parts, () => ({
+      startedAt: this.startedAt,
+      applied: this.#applied,
+      lastError: this.#lastError,
+    }));
     this.stopped = new Promise((resolve) => {
       this.#stop = resolve;
     });
@@ -181,6 +188,7 @@ export class Supervisor {
   /** Releases what the process holds; nothing on the machine changes. */
   async close(): Promise<void> {
     await this.#queue.catch(() => undefined);
+    this.telemetry[Symbol.dispose]();
     this.#parts.envoy.release();
     this.#parts.runner.release();
     this.#parts.dataplane[Symbol.dispose]();

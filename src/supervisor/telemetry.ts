@@ -1,0 +1,105 @@
+/** What the supervisor can be asked about traffic and cost, put together from the kernel and the processes. */
+import type { PairsAnswer } from '../api/types.ts';
+import type { Workload } from '../config/model.ts';
+import { ShuntError } from '../errors.ts';
+import { memoryOf } from '../telemetry/memory.ts';
+import { metricsOf } from '../telemetry/metrics.ts';
+import { named } from '../telemetry/outcomes.ts';
+import { type PairTotal, PairTotals } from '../telemetry/pairs.ts';
+import { cgroupNames } from './flows.ts';
+import type { Parts } from './reconcile.ts';
+import { RunStatsLease } from './run-stats-lease.ts';
+import type { AppliedState } from './state.ts';
+import { statusOf } from './status.ts';
+
+/** Longer than any sensible interval between two scrapes. */
+const COST_SECONDS_MAX = 600;
+
+/** What changes under the supervisor's hands. */
+export interface Current {
+  readonly startedAt: Date;
+  readonly applied: AppliedState | undefined;
+  readonly lastError: string | undefined;
+}
+
+export class Telemetry implements Disposable {
+  readonly #parts: Parts;
+  readonly #current: () => Current;
+  readonly #totals = new PairTotals();
+  readonly #lease: RunStatsLease;
+
+  constructor(parts: Parts, current: () => Current) {
+    this.#parts = parts;
+    this.#current = current;
+    this.#lease = new RunStatsLease(parts.clock);
+  }
+
+  /** @param cost Seconds, as text: measure the programs for so long from now on. @throws E_USAGE. */
+  async metrics(format: 'text' | 'json', cost: string | undefined): Promise<string | object> {
+    this.#measure(cost);
+    const { startedAt, applied, lastError } = this.#current();
+    const { runner, dataplane } = this.#parts;
+    const status = statusOf(startedAt, this.#parts, applied, lastError);
+    const none = { pssBytes: 0, anonymousBytes: 0 };
+    const registry = metricsOf({
+      startedAtMs: startedAt.getTime(),
+      counters: dataplane.opened?.readCounters() ?? {},
+      fastPath: status.fastPath.state,
+      pairs: this.#pairTotals(),
+      programs: dataplane.opened?.readProgramCosts() ?? {},
+      memory: { supervisor: status.supervisor.memory, envoy: status.envoy.memory ?? none },
+      envoy: { ready: status.envoy.state === 'ready', restarts: status.envoy.restarts },
+      workloads: this.#workloads().map(({ key }) => {
+        const { state, restarts, pids } = runner.state(key);
+        return { key, running: state === 'running', restarts, memory: memoryOf(pids) };
+      }),
+      problems: status.problems.length,
+    });
+    return format === 'json' ? await registry.getMetricsAsJSON() : await registry.metrics();
+  }
+
+  /** For `shunt top`: sums, to be compared with those of a moment ago. @param cost As in {@link metrics}. */
+  pairs(cost: string | undefined): PairsAnswer {
+    this.#measure(cost);
+    const programs = Object.entries(this.#parts.dataplane.opened?.readProgramCosts() ?? {});
+    return {
+      takenMs: this.#parts.clock.monotonicMs(),
+      pairs: this.#pairTotals().map(({ from, to, open, messages, bytes }) => ({
+        from,
+        ...(to === undefined ? {} : { to }),
+        open,
+        messages: named(messages),
+        bytes: named(bytes),
+      })),
+      programs: programs.map(([name, { runs, runTimeNs }]) => ({
+        name,
+        runs: Number(runs),
+        runTimeNs: Number(runTimeNs),
+      })),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#lease[Symbol.dispose]();
+  }
+
+  #measure(cost: string | undefined): void {
+    if (cost === undefined) return;
+    const seconds = Number(cost);
+    if (!Number.isInteger(seconds) || seconds < 1 || seconds > COST_SECONDS_MAX) {
+      throw new ShuntError('E_USAGE', `cost ${JSON.stringify(cost)}: expected seconds, 1 to ${COST_SECONDS_MAX}`);
+    }
+    this.#lease.hold(seconds * 1000);
+  }
+
+  #pairTotals(): readonly PairTotal[] {
+    const { instance, dataplane } = this.#parts;
+    if (dataplane.opened === undefined) return [];
+    const closed = dataplane.opened.readClosed();
+    return this.#totals.update(closed, dataplane.opened.readFlows(), cgroupNames(instance, this.#workloads()));
+  }
+
+  #workloads(): readonly Workload[] {
+    return this.#current().applied?.topology.model.workloads ?? [];
+  }
+}
