@@ -28,6 +28,17 @@ const FILTERS: Readonly<Record<string, { readonly summary: string; readonly exam
     summary: 'delay and abort requests by percentage and by what they say, with a switch that needs no reload',
     example: { name: 'none', rules: [{ name: 'unavailable', abort: { percent: 0, status: 503 } }] },
   },
+  telemetry: {
+    summary: "Istio's standard HTTP metrics, by source, destination and route, as statistics of Envoy",
+    example: {
+      reporter: 'destination',
+      labels: {
+        source_principal: '%{connection.uri_san_peer_certificate|unknown}',
+        destination_service: '%{xds.cluster_name|unknown}',
+        route_name: '%{xds.route_name|unknown}',
+      },
+    },
+  },
   ratelimit: {
     summary: 'token buckets for each caller, path or header, exact over all workers',
     example: { name: 'all', rules: [{ name: 'per-client', by: ['remoteAddress'], requests: 100, perSeconds: 1 }] },

@@ -11,9 +11,11 @@ export interface Arrived {
   readonly headers: HeaderList;
 }
 
-/** The response's body is an `Arrived` in JSON. `x-respond` of the request: JSON of headers to answer with. */
+/** The response's body is an `Arrived` in JSON. `x-respond` of the request: JSON of headers to answer with (`:status`, `:delay` in ms). */
 export class EchoUpstream implements AsyncDisposable {
   readonly port: number;
+  /** Requests so far. */
+  arrived = 0;
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -22,13 +24,18 @@ export class EchoUpstream implements AsyncDisposable {
     server.on('request', (request, response) => {
       request.resume();
       request.on('end', () => {
+        this.arrived++;
         const headers = pairsOf(request.rawHeaders);
         const wanted = headers.find(([name]) => name === 'x-respond')?.[1] ?? '[]';
+        let delayMs = 0;
         for (const [name, value] of JSON.parse(wanted) as HeaderList) {
           if (name === ':status') response.statusCode = Number(value);
+          else if (name === ':delay') delayMs = Number(value);
           else response.appendHeader(name, value);
         }
-        response.end(JSON.stringify({ method: request.method, path: request.url, headers }));
+        const body = JSON.stringify({ method: request.method, path: request.url, headers });
+        if (delayMs === 0) response.end(body);
+        else setTimeout(() => response.end(body), delayMs).unref();
       });
     });
   }
