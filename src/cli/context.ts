@@ -13,9 +13,17 @@ export interface Context {
   readonly output: OutputFormat;
 }
 
-/** @throws E_USAGE for a bad instance name, E_NEEDS without cgroup v2. */
+/**
+ * `instance` throws when it is asked for, E_USAGE for a bad name, E_NEEDS without cgroup v2: what is about no instance
+ * (`shunt filters`) works on any machine.
+ */
 export function context(options: GlobalOptions): Context {
-  return { instance: instance(options.instance), output: options.output };
+  return {
+    get instance() {
+      return instance(options.instance);
+    },
+    output: options.output,
+  };
 }
 
 /** Runs `use` with a client of the instance's supervisor and closes it. */
