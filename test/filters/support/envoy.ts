@@ -3,11 +3,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Writable } from 'node:stream';
 import { Client } from 'undici';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const PINNED = join(ROOT, '.deps/envoy/envoy/_bin/envoy');
 const START_TIMEOUT_MS = 30_000;
+/** Envoy under this shell's pid; a test that dies, however it dies, closes descriptor 3 and takes Envoy and its files along. */
+const GUARDED = '(read -r line <&3 || { kill -9 $$; rm -rf "$0"; }) & exec "$@" 3<&-';
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -40,7 +43,6 @@ export class TestEnvoy implements AsyncDisposable {
     child.once('exit', () => {
       this.#exited = true;
     });
-    process.once('exit', this.#abandon);
     this.#admin = new Client('http://localhost', { socketPath: join(dir, 'admin.sock') });
   }
 
@@ -62,23 +64,22 @@ export class TestEnvoy implements AsyncDisposable {
       ...further,
     };
     writeFileSync(join(dir, 'envoy.json'), JSON.stringify(bootstrap));
-    const child = spawn(
-      binary(),
-      [
-        ...[
-          '-c',
-          join(dir, 'envoy.json'),
-          '--concurrency',
-          String(workers),
-          '--disable-hot-restart',
-          '--log-level',
-          'warn',
-        ],
-        ...['--component-log-level', 'wasm:info', '--file-flush-interval-msec', '50'],
-        ...['--log-path', join(dir, 'envoy.log')],
+    const options = [
+      ...[
+        '-c',
+        join(dir, 'envoy.json'),
+        '--concurrency',
+        String(workers),
+        '--disable-hot-restart',
+        '--log-level',
+        'warn',
       ],
-      { stdio: 'ignore' },
-    );
+      ...['--component-log-level', 'wasm:info', '--file-flush-interval-msec', '50'],
+      ...['--log-path', join(dir, 'envoy.log')],
+    ];
+    const child = spawn('sh', ['-c', GUARDED, dir, binary(), ...options], {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    });
     const envoy = new TestEnvoy(dir, child);
     try {
       await until(() => envoy.#ready(), START_TIMEOUT_MS, 'Envoy is not ready');
@@ -148,15 +149,9 @@ export class TestEnvoy implements AsyncDisposable {
     return after.taken === before.taken ? 'refused' : 'taken';
   }
 
-  /** A test that fails half-way must not leave an Envoy behind. */
-  readonly #abandon = (): void => {
-    if (!this.#exited) this.#process.kill('SIGKILL');
-    rmSync(this.dir, { recursive: true, force: true });
-  };
-
   async [Symbol.asyncDispose](): Promise<void> {
-    process.off('exit', this.#abandon);
     await this.#admin.destroy();
+    (this.#process.stdio[3] as Writable).end('\n');
     if (!this.#exited) {
       const exit = new Promise((done) => this.#process.once('exit', done));
       this.#process.kill('SIGKILL');
