@@ -9,8 +9,8 @@ import { loadOnly } from './programs.ts';
 type CounterName = Exclude<keyof typeof Counter, 'MESSAGES' | 'BYTES' | 'COUNT'>;
 type OutcomeName = Exclude<keyof typeof Outcome, 'COUNT'>;
 
-/** `splice_seen` is loaded, and attached by its probe alone. */
-const PROGRAMS = ['promote', 'redirect', 'socket_events', 'socket_options', 'splice_seen'];
+/** Not `splice_seen`: its probe loads it. */
+const PROGRAMS = ['promote', 'redirect', 'socket_events', 'socket_options'];
 
 /** Early, so that a probe is short; a queue that is larger than what any probe leaves in it. */
 const SETTINGS = { paused: 0, promoteAfterSegments: 2, maxQueuedBytes: 256 * 1024 } as const;

@@ -5,6 +5,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cgroupId } from '../bpf/cgroup.ts';
+import { VerifierLog } from '../bpf/verifier.ts';
+import { ShuntError } from '../errors.ts';
 import { Reader } from '../generated/abi.ts';
 import { cgroup2Mount } from '../instance.ts';
 import { runCommand } from '../workload/command.ts';
@@ -136,7 +138,7 @@ export class Lab implements AsyncDisposable {
       fastPath.addMember(cgroupId(this.cgroup('workload')), Reader.AUTO);
       return fastPath;
     } catch (error) {
-      return { error };
+      return { error: shortened(error) };
     }
   }
 
@@ -151,4 +153,11 @@ export class Lab implements AsyncDisposable {
     this.#undo.defer(async () => void (await runCommand('ip', ['netns', 'del', this.#name])));
     await runCommand('ip', ['-n', this.#name, 'link', 'set', 'lo', 'up']);
   }
+}
+
+/** The verifier's reason is told once, by the probe of the program itself. */
+function shortened(error: unknown): unknown {
+  const log = error instanceof ShuntError ? error.cause : undefined;
+  if (!(log instanceof VerifierLog) || log.program === undefined) return error;
+  return new Error(`nothing is promoted: the kernel refuses program ${log.program}`, { cause: error });
 }

@@ -103,7 +103,11 @@ test('keeps the fast path off, with the verifier’s reason, where the kernel re
     found: expect.stringMatching(/refused: .*promote/),
   });
   expect(findingOf(report, 'tcp-sock')?.verdict).toBe('supported');
-  expect(findingOf(report, 'peek')?.verdict).toBe('cannot tell');
+  expect(findingOf(report, 'splice-tracepoint')?.verdict).toBe('supported');
+  expect(findingOf(report, 'peek')).toMatchObject({
+    verdict: 'cannot tell',
+    found: 'nothing is promoted: the kernel refuses program promote',
+  });
   expect(fastPathObstacle(report)).toMatch(/^fast path off: doctor: tc-update unsupported: refused: .*reference/i);
 });
 
