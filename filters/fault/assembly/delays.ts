@@ -10,8 +10,25 @@ class Line {
   streams: FaultStream[] = [];
   dueNs: u64[] = [];
   first: i32 = 0;
+  /** How many of them have ended. */
+  left: i32 = 0;
 
   constructor(readonly delayMs: u32) {}
+
+  /** Drops those that went on or ended. */
+  compact(): void {
+    const streams: FaultStream[] = [];
+    const dueNs: u64[] = [];
+    for (let i = this.first; i < this.streams.length; i++) {
+      if (!this.streams[i].waiting) continue;
+      streams.push(this.streams[i]);
+      dueNs.push(this.dueNs[i]);
+    }
+    this.streams = streams;
+    this.dueNs = dueNs;
+    this.first = 0;
+    this.left = 0;
+  }
 }
 
 /** Requests that are held back. Nothing waits in the worker: it is the host's timer that brings them on. */
@@ -22,6 +39,12 @@ export class Delays {
     const line = this.line(delayMs);
     line.streams.push(stream);
     line.dueNs.push(nowNs() + <u64>delayMs * MS);
+  }
+
+  /** A stream ended before its time. Clients that come and leave must not fill memory until their time has come. */
+  forget(delayMs: u32): void {
+    const line = this.line(delayMs);
+    if (++line.left * 2 > line.streams.length - line.first) line.compact();
   }
 
   /** Lets go what has waited long enough, or all. */
@@ -35,11 +58,7 @@ export class Delays {
         if (!all && due > now && due - now <= <u64>line.delayMs * MS) break;
         line.streams[line.first++].goOn(all);
       }
-      if (line.first * 2 > line.streams.length) {
-        line.streams = line.streams.slice(line.first);
-        line.dueNs = line.dueNs.slice(line.first);
-        line.first = 0;
-      }
+      if (line.first * 2 > line.streams.length) line.compact();
     }
   }
 

@@ -53,6 +53,10 @@ export class FaultRoot extends RootContext {
     if (this.tickMs == 0 || delayMs < this.tickMs) this.tick();
   }
 
+  forget(delayMs: u32): void {
+    this.delays.forget(delayMs);
+  }
+
   onTick(): void {
     this.delays.release(isOff());
     this.enterHost();

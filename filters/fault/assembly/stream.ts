@@ -7,7 +7,8 @@ const BODY = utf8("fault filter abort");
 
 /** One request: goes on, waits, is answered, or waits and is answered. */
 export class FaultStream extends HttpContext {
-  private waiting: bool = false;
+  waiting: bool = false;
+  private delayMs: u32 = 0;
   /** Ends it after its delay. */
   private abort: Rule | null = null;
 
@@ -24,6 +25,7 @@ export class FaultStream extends HttpContext {
     if (!delays) return aborts ? this.answer(rule) : Action.Continue;
     if (aborts) this.abort = rule;
     this.waiting = true;
+    this.delayMs = rule.delayMs;
     add(rule.delayed);
     root.hold(this, rule.delayMs);
     return Action.Pause;
@@ -43,7 +45,10 @@ export class FaultStream extends HttpContext {
   }
 
   onDone(): bool {
-    this.waiting = false;
+    if (this.waiting) {
+      this.waiting = false;
+      this.root.forget(this.delayMs);
+    }
     return true;
   }
 

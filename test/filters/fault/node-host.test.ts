@@ -159,6 +159,30 @@ describe('requests that wait', () => {
     expect(goesOn(stream)).toBe(true);
   });
 
+  test('and leave long before their time take no memory until then', () => {
+    const plugin = loadInto(new Host(), 'fault', delaying(600_000));
+    const pages: number[] = [];
+    for (let i = 1; i <= 100_000; i++) {
+      open(plugin).stream.close();
+      if (i % 20_000 === 0) pages.push(plugin.vm().memory.pages);
+    }
+    expect(new Set(pages).size, `pages ${pages.join()}`).toBe(1);
+  });
+
+  test('go on in time though others of their line have left', () => {
+    const host = new Host();
+    const plugin = loadInto(host, 'fault', delaying(100));
+    const stays: { stream: HttpStream; dueMs: number }[] = [];
+    for (let i = 0; i < 500; i++) {
+      const { stream } = open(plugin);
+      if (i % 5 === 0) stays.push({ stream, dueMs: host.clock.nowMs + 100 });
+      else stream.close();
+      host.clock.advance(1);
+      for (const { stream, dueMs } of stays) expect(goesOn(stream)).toBe(dueMs <= host.clock.nowMs);
+    }
+    for (const { stream } of stays) stream.close();
+  });
+
   test('take no memory for good: 200,000 of them', () => {
     const host = new Host();
     const plugin = loadInto(host, 'fault', delaying(20));
