@@ -1,0 +1,82 @@
+/** What a run of the kernel tier said on one kernel, and what a run on several means. Pure. */
+import { closingLine, type Totals, totalsOf } from '../test-totals.ts';
+
+export interface SkippedTest {
+  readonly test: string;
+  /** As the test gave it; a skip without one is a mistake of the test. */
+  readonly reason: string;
+}
+
+export interface KernelResult {
+  readonly kernel: string;
+  readonly usedBy: string;
+  /** As `uname -r` says it, and Debian's version of the package. */
+  readonly release: string;
+  readonly version: string;
+  /** Day of the run, as 2026-01-31. */
+  readonly date: string;
+  readonly seconds: number;
+  readonly totals: Totals;
+  readonly passed: readonly string[];
+  readonly failed: readonly string[];
+  readonly skipped: readonly SkippedTest[];
+  /** The guest itself failed. */
+  readonly problem?: string;
+}
+
+interface Report {
+  testResults: {
+    name: string;
+    message?: string;
+    status: string;
+    assertionResults: { fullName: string; status: string; meta?: { skipReason?: string } }[];
+  }[];
+}
+
+type Tests = Pick<KernelResult, 'totals' | 'passed' | 'failed' | 'skipped'>;
+
+/**
+ * @param json vitest's JSON report; empty when there is none.
+ * @param succeeded whether vitest exited 0.
+ * @param root of the checkout, cut off from names of files.
+ */
+export function testsOf(json: string, succeeded: boolean, root: string): Tests {
+  const report: Report = json === '' ? { testResults: [] } : JSON.parse(json);
+  const passed: string[] = [];
+  const failed: string[] = [];
+  const skipped: SkippedTest[] = [];
+  for (const file of report.testResults) {
+    const path = file.name.replace(`${root}/test/kernel/`, '');
+    for (const { fullName, status, meta } of file.assertionResults) {
+      const test = `${path}: ${fullName}`;
+      if (status === 'passed') passed.push(test);
+      else if (status === 'failed') failed.push(test);
+      else skipped.push({ test, reason: meta?.skipReason ?? 'no reason given' });
+    }
+    const explained = file.assertionResults.some(({ status }) => status === 'failed');
+    if (file.status === 'failed' && !explained) failed.push(`${path}: ${firstLine(file.message)}`);
+  }
+  return { totals: totalsOf(json === '' ? undefined : json, succeeded), passed, failed, skipped };
+}
+
+function firstLine(text: string | undefined): string {
+  return text?.trim().split('\n')[0] || 'the file could not be run';
+}
+
+/** Tests that ran on no kernel although some kernel was asked: nobody knows whether they pass. */
+export function skippedEverywhere(results: readonly KernelResult[]): string[] {
+  const ran = new Set(results.flatMap(({ passed, failed }) => [...passed, ...failed]));
+  const skipped = new Set(results.flatMap((result) => result.skipped.map(({ test }) => test)));
+  return [...skipped].filter((test) => !ran.has(test)).sort();
+}
+
+/** What is printed for one kernel. */
+export function linesOf(result: KernelResult): string[] {
+  const { kernel, release, totals, seconds, failed, skipped, problem } = result;
+  return [
+    `${kernel} (${release}): ${closingLine(totals)} (${seconds.toFixed(0)} s)`,
+    ...(problem === undefined ? [] : [`  the guest failed: ${problem}`]),
+    ...failed.map((test) => `  failed: ${test}`),
+    ...skipped.map(({ test, reason }) => `  skipped on ${kernel}: ${test}: ${reason}`),
+  ];
+}

@@ -1,0 +1,111 @@
+/**
+ * `npm run test:kernels [-- KERNEL…] [vitest options and filters]`: runs the kernel tier in a virtual machine for each kernel
+ * of the matrix, one after the other, and prints what passed, failed and was skipped there. Without filters the result is
+ * kept and docs/kernels.md is written from all that is kept. Exits 1 when a test failed, when a guest did, or when a test
+ * was skipped on every kernel that was asked for.
+ */
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type GuestResult, runGuest } from './guest.ts';
+import { prepareImage } from './image.ts';
+import { type Kernel, MATRIX } from './matrix.ts';
+import { installTools, KernelArchive, run } from './packages.ts';
+import { pageWith } from './page.ts';
+import { type KernelResult, linesOf, skippedEverywhere, testsOf } from './result.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const CACHE = join(ROOT, '.deps/kernels');
+const PAGE = join(ROOT, 'docs/kernels.md');
+const CHECKOUT = join(CACHE, 'checkout');
+/** Loops are about 7 times, forks about 40 times slower than on the machine itself. */
+const TIMEOUT_FACTOR = 30;
+const RACE_CONNECTIONS = 600;
+const GUEST_TIMEOUT_MS = 90 * 60_000;
+/** The rest is another mount (node_modules), large, or of no use to the kernel tier. */
+const NOT_COPIED = new Set(['.git', '.deps', 'node_modules', 'docs', 'examples']);
+
+/** What is tested is the checkout as it was at the start, whatever is edited meanwhile. */
+function copyCheckout(): void {
+  rmSync(CHECKOUT, { recursive: true, force: true });
+  mkdirSync(join(CHECKOUT, 'node_modules'), { recursive: true });
+  for (const name of readdirSync(ROOT)) {
+    if (!NOT_COPIED.has(name)) cpSync(join(ROOT, name), join(CHECKOUT, name), { recursive: true });
+  }
+}
+
+function script(vitestArguments: readonly string[]): string {
+  const quoted = vitestArguments.map((argument) => `'${argument.replaceAll("'", "'\\''")}'`).join(' ');
+  return `
+    set -e
+    mkdir -p /.guest/modules
+    mount --bind ${ROOT}/node_modules /.guest/modules
+    mount --bind ${CHECKOUT} ${ROOT}
+    mount --bind /.guest/modules ${ROOT}/node_modules
+    cd ${ROOT}
+    export PATH=${ROOT}/node_modules/.bin:$PATH CI=1 NO_COLOR=1
+    export SHUNT_TIMEOUT_FACTOR=${TIMEOUT_FACTOR} SHUNT_RACE_CONNECTIONS=${RACE_CONNECTIONS}
+    set +e
+    node node_modules/vitest/vitest.mjs run --project=kernel --reporter=verbose --reporter=json \\
+      --outputFile.json=/tmp/report.json ${quoted}
+    status=$?
+    cat /tmp/report.json >"$REPORT"
+    exit $status
+  `;
+}
+
+async function runKernel(kernel: Kernel, archive: KernelArchive, forwarded: readonly string[]): Promise<KernelResult> {
+  const image = prepareImage(kernel, archive, CACHE);
+  console.log(`\n== ${kernel.name} (${image.release})`);
+  const startMs = performance.now();
+  let answer: GuestResult = { status: 1, report: '' };
+  let problem: string | undefined;
+  try {
+    answer = await runGuest({
+      image,
+      directory: join(CACHE, 'run'),
+      root: ROOT,
+      script: script(forwarded),
+      timeoutMs: GUEST_TIMEOUT_MS,
+      onOutput: (text) => process.stdout.write(text),
+    });
+  } catch (error) {
+    problem = (error as Error).message;
+  }
+  return {
+    kernel: kernel.name,
+    usedBy: kernel.usedBy,
+    release: image.release,
+    version: image.version,
+    date: new Date().toISOString().slice(0, 10),
+    seconds: Math.round((performance.now() - startMs) / 1000),
+    ...testsOf(answer.report, answer.status === 0, ROOT),
+    ...(problem === undefined ? {} : { problem }),
+  };
+}
+
+const names = MATRIX.map(({ name }) => name);
+const named = process.argv.slice(2).filter((argument) => names.includes(argument));
+const forwarded = process.argv.slice(2).filter((argument) => !names.includes(argument));
+const kernels = MATRIX.filter(({ name }) => named.length === 0 || named.includes(name));
+
+installTools();
+run('scripts/build', [], ROOT);
+copyCheckout();
+const archive = new KernelArchive(join(ROOT, '.deps/apt'));
+const results: KernelResult[] = [];
+for (const kernel of kernels) {
+  const result = await runKernel(kernel, archive, forwarded);
+  results.push(result);
+  console.log(linesOf(result).join('\n'));
+  if (forwarded.length === 0) writeFileSync(join(CACHE, `${kernel.name}.json`), JSON.stringify(result));
+}
+if (forwarded.length === 0) {
+  const kept = MATRIX.map(({ name }) => join(CACHE, `${name}.json`)).filter((path) => existsSync(path));
+  const all = kept.map((path) => JSON.parse(readFileSync(path, 'utf8')) as KernelResult);
+  writeFileSync(PAGE, pageWith(readFileSync(PAGE, 'utf8'), all));
+}
+console.log('');
+for (const result of results) console.log(linesOf(result).join('\n'));
+const everywhere = skippedEverywhere(results);
+for (const test of everywhere) console.log(`skipped on every kernel: ${test}`);
+process.exitCode = everywhere.length > 0 || results.some(({ totals, problem }) => totals.failed > 0 || problem) ? 1 : 0;
