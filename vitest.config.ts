@@ -3,6 +3,9 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 
 /** Fails the run when a test leaves a descriptor of src/bpf open. */
 const leakCheck = 'test/support/leaks.ts';
+/** Scales the waits of tests by SHUNT_TIMEOUT_FACTOR. */
+const patience = 'test/support/patience.ts';
+const timeoutFactor = Number(process.env.SHUNT_TIMEOUT_FACTOR || 1);
 
 interface Tier {
   name: string;
@@ -34,11 +37,12 @@ function project({ name, include, parallel, testTimeoutMs }: Tier): TestProjectI
       // a process for each file: koffi's handles and epoll descriptors do not survive a worker thread's end
       pool: 'forks',
       fileParallelism: parallel,
-      testTimeout: testTimeoutMs,
-      hookTimeout: testTimeoutMs,
+      testTimeout: testTimeoutMs * timeoutFactor,
+      hookTimeout: testTimeoutMs * timeoutFactor,
+      expect: { poll: { timeout: 1000 * timeoutFactor } },
       // a worker that does not end holds something open: that is a failure to see, not to wait for
-      teardownTimeout: 20_000,
-      setupFiles: existsSync(leakCheck) && name !== 'filters' ? [leakCheck] : [],
+      teardownTimeout: 20_000 * timeoutFactor,
+      setupFiles: existsSync(leakCheck) && name !== 'filters' ? [leakCheck, patience] : [],
     },
   };
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ApiClient } from '../../src/api/client.ts';
 import { type Instance, instance } from '../../src/instance.ts';
+import { patient } from './patience.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 export const SHUNT = join(ROOT, 'src/cli/shunt');
@@ -113,7 +114,7 @@ export async function waitFor<T>(
   check: () => Promise<T | undefined | false> | T | undefined | false,
   timeoutMs = 20_000,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = Date.now() + patient(timeoutMs);
   for (;;) {
     const value = await check();
     if (value !== undefined && value !== false) return value;

@@ -12,6 +12,7 @@ import type { Topology } from '../../../src/config/topology.ts';
 import { namesIn, pinsIn } from '../../../src/dataplane/layout.ts';
 import { removeDataplane } from '../../../src/dataplane/remove.ts';
 import { type Instance, instance, netnsName, netnsPath, workloadCgroup } from '../../../src/instance.ts';
+import { patient } from '../../support/patience.ts';
 
 export type Side = 'a' | 'b';
 
@@ -55,7 +56,9 @@ export class Sandbox implements AsyncDisposable {
   /** Runs a script of this folder in a workload's namespace and in the given cgroup; its last line of output is JSON. */
   run<T>(side: Side, cgroup: string, script: string, ...args: readonly string[]): T {
     const [file, ...rest] = this.#command(side, cgroup, script, args);
-    const lines = execFileSync(file, rest, { encoding: 'utf8', timeout: 20_000 }).trim().split('\n');
+    const lines = execFileSync(file, rest, { encoding: 'utf8', timeout: patient(20_000) })
+      .trim()
+      .split('\n');
     return JSON.parse(lines.at(-1) ?? '') as T;
   }
 

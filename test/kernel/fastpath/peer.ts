@@ -2,8 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { patient } from '../../support/patience.ts';
 
 export const NATIVE = fileURLToPath(new URL('../../../build/native', import.meta.url));
+
+/** Their last word is the time that they may take, in milliseconds. */
+const TIMED = ['read', 'echo', 'ask', 'write-all'];
 
 /** How `read` waits; see native/peer/peer.c. */
 export type Wait =
@@ -43,7 +47,8 @@ export class Peer implements AsyncDisposable {
 
   /** Sends a command and waits for its answer, which may report an error. */
   async try(...command: readonly (string | number)[]): Promise<Answer> {
-    this.#child.stdin?.write(`${command.join(' ')}\n`);
+    const words = TIMED.includes(`${command[0]}`) ? command.with(-1, patient(Number(command.at(-1)))) : command;
+    this.#child.stdin?.write(`${words.join(' ')}\n`);
     const { value, done } = await this.#answers.next();
     if (done) throw new Error(`peer ended while it was to ${command.join(' ')}`);
     return JSON.parse(value) as Answer;

@@ -2,8 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test, vi } from 'vitest';
 import { type Flow, Outcome } from '../../../src/generated/abi.ts';
-import { hasTracepoints } from '../../support/fastpath-fixture.ts';
+import { allNeed, needs } from '../../support/capabilities.ts';
 import { Sandbox } from './sandbox.ts';
+
+allNeed('fast path');
 
 /** Levels, names and values that setsockopt(2) takes. */
 const OPTIONS = {
@@ -42,7 +44,7 @@ describe('never promotes a socket', () => {
     expect(sandbox.fastPath.count('REFUSED_OPTION')).toBe(1);
   });
 
-  test.skipIf(!hasTracepoints())('that somebody spliced from', async () => {
+  test('that somebody spliced from', needs('tracepoints'), async () => {
     await using sandbox = new Sandbox();
     const prepare = async (_: unknown, server: { try(...words: (string | number)[]): Promise<unknown> }) =>
       server.try('splice', 1);

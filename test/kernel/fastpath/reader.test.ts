@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Reader } from '../../../src/generated/abi.ts';
+import { allNeed } from '../../support/capabilities.ts';
 import { IPS, IPV6, Sandbox } from './sandbox.ts';
+
+allNeed('fast path');
 
 const ROUNDS = 50;
 const BYTES = ROUNDS * 64;

@@ -2,8 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { Reader } from '../../../src/generated/abi.ts';
+import { allNeed, needs } from '../../support/capabilities.ts';
 import type { Answer, Peer } from './peer.ts';
 import { Sandbox } from './sandbox.ts';
+
+allNeed('fast path');
 
 const MIB = 1 << 20;
 const CREDIT = 128 * 1024;
@@ -56,19 +59,23 @@ test('lets a message that is larger than the credit into an empty queue only', a
   await server.do('read', 5001, 5000);
 });
 
-test('measures the credit by what the reader has not read, not by what was sent since its queue was empty', async () => {
-  await using sandbox = new Sandbox({ settings: { maxQueuedBytes: CREDIT } });
-  const { client, server } = await sandbox.pair();
-  const before = sandbox.fastPath.bytes('REDIRECTED');
-  await client.do('write', 10_000);
-  for (let round = 0; round < 20; round += 1) {
-    await client.do('write', 60_000);
-    await server.do('read', 60_000, 5000);
-  }
-  expect(sandbox.fastPath.messages('CREDIT')).toBe(0);
-  expect(sandbox.fastPath.bytes('REDIRECTED') - before).toBe(20 * 60_000 + 10_000);
-  await server.do('read', 10_000, 5000);
-});
+test(
+  'measures the credit by what the reader has not read, not by what was sent since its queue was empty',
+  needs('length of a queue'),
+  async () => {
+    await using sandbox = new Sandbox({ settings: { maxQueuedBytes: CREDIT } });
+    const { client, server } = await sandbox.pair();
+    const before = sandbox.fastPath.bytes('REDIRECTED');
+    await client.do('write', 10_000);
+    for (let round = 0; round < 20; round += 1) {
+      await client.do('write', 60_000);
+      await server.do('read', 60_000, 5000);
+    }
+    expect(sandbox.fastPath.messages('CREDIT')).toBe(0);
+    expect(sandbox.fastPath.bytes('REDIRECTED') - before).toBe(20 * 60_000 + 10_000);
+    await server.do('read', 10_000, 5000);
+  },
+);
 
 test('redirects nothing while the kernel is short of memory for TCP, and goes on afterwards', async () => {
   await using sandbox = new Sandbox();

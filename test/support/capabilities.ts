@@ -1,0 +1,76 @@
+/**
+ * What a kernel may lack, asked of the kernel itself. A test that needs it is skipped with kernel and reason; a test that
+ * is skipped on every kernel of `npm run test:kernels` fails there.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { beforeEach, type TestOptions } from 'vitest';
+import { BpfObject } from '../../src/bpf/object.ts';
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Read by scripts/kernels. */
+    skipReason?: string;
+  }
+}
+
+const BTF = '/sys/kernel/btf/vmlinux';
+
+/** A structure or field of the kernel is there when its name is in the kernel's types. */
+const knows = (name: string, lacking: string) => (): string | undefined =>
+  existsSync(BTF) && readFileSync(BTF).includes(`\0${name}\0`) ? undefined : lacking;
+
+/** The verifier's own reason, on one line. */
+const loads = (object: string) => (): string | undefined => {
+  const path = fileURLToPath(new URL(`../../build/bpf/${object}.bpf.o`, import.meta.url));
+  try {
+    BpfObject.open(path, { skip: (program) => program === 'splice_seen' })
+      .load()
+      [Symbol.dispose]();
+    return undefined;
+  } catch (error) {
+    return `it refuses ${object}.bpf.o: ${(error as Error).message.split('\n')[0]}`;
+  }
+};
+
+/** Each answers with what is lacking; undefined: nothing. */
+const PROBES = {
+  capture: loads('capture'),
+  'fast path': loads('fastpath'),
+  'links of tracepoints': knows('bpf_perf_link', 'it has no links of tracepoints, so they cannot be pinned (5.15)'),
+  'length of a queue': knows('msg_tot_len', 'it does not count the bytes of a queue of redirected messages'),
+  tracepoints: () =>
+    ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'].some((root) => existsSync(`${root}/events/syscalls`))
+      ? undefined
+      : 'it has no tracepoints of system calls, or no tracefs is mounted',
+} satisfies Record<string, () => string | undefined>;
+
+export type Capability = keyof typeof PROBES;
+
+const answers = new Map<Capability, string | undefined>();
+
+function lacking(capabilities: readonly Capability[]): string | undefined {
+  for (const capability of capabilities) {
+    if (!answers.has(capability)) answers.set(capability, PROBES[capability]());
+    const answer = answers.get(capability);
+    if (answer !== undefined) return `kernel ${release()}: ${answer}`;
+  }
+  return undefined;
+}
+
+/** Options of a test or a suite: skipped when something is lacking, with the reason. */
+export function needs(...capabilities: readonly Capability[]): TestOptions {
+  const skipReason = lacking(capabilities);
+  return skipReason === undefined ? {} : { skip: true, meta: { skipReason } };
+}
+
+/** The same for all tests of a file that has no hooks of its own. */
+export function allNeed(...capabilities: readonly Capability[]): void {
+  beforeEach((context) => {
+    const skipReason = lacking(capabilities);
+    if (skipReason === undefined) return;
+    context.task.meta.skipReason = skipReason;
+    context.skip(skipReason);
+  });
+}
