@@ -1,8 +1,11 @@
 /** The pure half of scripts/test.ts: its arguments, and the sums of what vitest reported. */
 
 /** In the order in which they run. */
-export const TIERS = ['unit', 'filters', 'kernel', 'e2e'] as const;
+export const TIERS = ['unit', 'filters', 'kernel', 'e2e', 'programs'] as const;
 export type TierName = (typeof TIERS)[number];
+
+/** Run only when they are named: they take minutes and need programs that scripts/setup does not install. */
+const ONLY_WHEN_NAMED: readonly TierName[] = ['programs'];
 
 export interface Totals {
   readonly passed: number;
@@ -12,12 +15,15 @@ export interface Totals {
 
 export const NO_TESTS: Totals = { passed: 0, failed: 0, skipped: 0 };
 
-/** Names of tiers select them (default all, always in the order of {@link TIERS}); all else goes to vitest as it is. */
+/**
+ * Names of tiers select them (default all but {@link ONLY_WHEN_NAMED}, always in the order of {@link TIERS}); all else goes
+ * to vitest as it is.
+ */
 export function parseTestArguments(args: readonly string[]): { tiers: TierName[]; forwarded: string[] } {
   const isTier = (arg: string): arg is TierName => (TIERS as readonly string[]).includes(arg);
   const named = new Set(args.filter(isTier));
   return {
-    tiers: TIERS.filter((tier) => named.size === 0 || named.has(tier)),
+    tiers: TIERS.filter((tier) => (named.size === 0 ? !ONLY_WHEN_NAMED.includes(tier) : named.has(tier))),
     forwarded: args.filter((arg) => !isTier(arg)),
   };
 }

@@ -19,6 +19,10 @@ describe('parseTestArguments', () => {
     expect(parseTestArguments([])).toEqual({ tiers: ['unit', 'filters', 'kernel', 'e2e'], forwarded: [] });
   });
 
+  it('runs real programs only when asked to', () => {
+    expect(parseTestArguments(['programs', 'unit']).tiers).toEqual(['unit', 'programs']);
+  });
+
   it('runs the named tiers in their order and forwards the rest to vitest', () => {
     expect(parseTestArguments(['e2e', 'unit', 'setup', '-t', 'second run'])).toEqual({
       tiers: ['unit', 'e2e'],

@@ -1,0 +1,75 @@
+/** From flows to what the table says of one direction: how much was redirected, and why the rest was not. Pure. */
+import type { Flow } from '../../src/api/types.ts';
+import type { Exchanged } from './exchange.ts';
+
+export interface Direction {
+  /** Of the bytes that were sent this way, 0 to 1. */
+  readonly bytes: number;
+  /** Of the messages (what one send(2) handed over) after promotion, 0 to 1. */
+  readonly messages: number;
+  /** Name of the outcome or of the refusal that accounts for most of the rest; undefined when there is next to none. */
+  readonly because: string | undefined;
+}
+
+export interface Directions {
+  readonly to: Direction;
+  readonly from: Direction;
+}
+
+/** Less than this share by TCP needs no reason. */
+const REST = 0.002;
+
+/** Of the connections with this port at the server's end. */
+export function directionsOf({ report, flows, counters }: Exchanged, port: number): Directions {
+  const to = flows.filter(({ remote }) => remote.endsWith(`:${port}`));
+  const from = flows.filter(({ local }) => local.endsWith(`:${port}`));
+  const refusal = refusalOf(counters);
+  return { to: direction(to, from, report.bytes, refusal), from: direction(from, to, report.bytes, refusal) };
+}
+
+function direction(
+  flows: readonly Flow[],
+  opposite: readonly Flow[],
+  sentBytes: number,
+  refusal: string | undefined,
+): Direction {
+  const bytes = sumOf(flows, 'bytes');
+  const messages = sumOf(flows, 'messages');
+  const sent = totalOf(bytes);
+  const share = {
+    bytes: (bytes.redirected ?? 0) / Math.max(sent, sentBytes, 1),
+    messages: (messages.redirected ?? 0) / Math.max(totalOf(messages), 1),
+  };
+  if (share.bytes >= 1 - REST) return { ...share, because: undefined };
+  if (sent >= sentBytes / 2) return { ...share, because: reasonOf(bytes, refusal) };
+  // Without a flow the sender is not promoted; what its peer's messages met says why.
+  const met = reasonOf(sumOf(opposite, 'bytes'), refusal);
+  return { ...share, because: met?.startsWith('reader-') ? met : refusal };
+}
+
+function sumOf(flows: readonly Flow[], what: 'bytes' | 'messages'): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const flow of flows) {
+    for (const [name, count] of Object.entries(flow[what])) sum[name] = (sum[name] ?? 0) + count;
+  }
+  return sum;
+}
+
+const totalOf = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+/** A peer that is never promoted at all is met as "unlinked"; the counters know why it is not. */
+function reasonOf(bytes: Readonly<Record<string, number>>, refusal: string | undefined): string | undefined {
+  const reason = largest(Object.entries(bytes).filter(([name]) => name !== 'redirected'));
+  return reason === 'unlinked' ? (refusal ?? reason) : reason;
+}
+
+/** "waiting" passes for most; it is the reason only when there is no other. */
+function refusalOf(counters: Readonly<Record<string, number>>): string | undefined {
+  const refusals = Object.entries(counters).filter(([name]) => name.startsWith('refused-'));
+  return largest(refusals.filter(([name]) => name !== 'refused-waiting')) ?? largest(refusals);
+}
+
+function largest(entries: readonly (readonly [string, number])[]): string | undefined {
+  return entries.filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a)[0]?.[0];
+}
