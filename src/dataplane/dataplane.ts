@@ -32,6 +32,8 @@ export interface Opened {
   readonly adopted: boolean;
   /** What opening changed in the kernel, a line each. Empty: it was of this build already. */
   readonly changes: readonly string[];
+  /** Present when the fast path was asked for and this kernel refuses it: everything goes by TCP, and this says why. */
+  readonly fastPathRefusal?: string;
 }
 
 /** Depth below the root of cgroup v2: shunt/INSTANCE/workloads/WORKLOAD. */

@@ -1,8 +1,10 @@
 /** The two objects of one build, in the kernel. */
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BpfObject } from '../bpf/object.ts';
 import type { BpfProgram } from '../bpf/program.ts';
+import { ShuntError } from '../errors.ts';
 import type { ObjectName } from './hooks.ts';
 
 /** Where scripts/build puts them. */
@@ -21,20 +23,41 @@ export class Objects implements Disposable {
   readonly #objects: ReadonlyMap<ObjectName, BpfObject>;
   readonly #programs = new Map<string, BpfProgram>();
 
-  private constructor(objects: ReadonlyMap<ObjectName, BpfObject>) {
+  /** Why this kernel does not run the fast path, in its own words; undefined: it does, or was not asked. */
+  readonly fastPathRefusal: string | undefined;
+
+  private constructor(objects: ReadonlyMap<ObjectName, BpfObject>, fastPathRefusal: string | undefined) {
     this.#objects = objects;
+    this.fastPathRefusal = fastPathRefusal;
   }
 
-  /** @throws E_BPF_OPEN, E_BPF_LOAD, E_BPF_PIN, E_ABI; nothing stays loaded then, pins that it made may stay. */
+  /**
+   * A kernel whose verifier refuses the fast path gets capture alone: every message goes by TCP.
+   * @throws E_BPF_OPEN, E_BPF_LOAD, E_BPF_PIN, E_ABI; nothing stays loaded then, pins that it made may stay.
+   */
   static load(options: ObjectsOptions): Objects {
     using undo = new DisposableStack();
     const objects = new Map<ObjectName, BpfObject>();
-    for (const name of options.fastPath ? (['capture', 'fastpath'] as const) : (['capture'] as const)) {
+    const load = (name: ObjectName): void => {
+      using attempt = new DisposableStack();
       const path = join(options.directory, `${name}.bpf.o`);
-      objects.set(name, undo.use(BpfObject.open(path, { mapPinDir: options.mapPinDir }).load()));
+      const object = attempt.use(BpfObject.open(path, { mapPinDir: options.mapPinDir }));
+      objects.set(name, object.load());
+      undo.use(object);
+      attempt.move();
+    };
+    load('capture');
+    let refusal: string | undefined;
+    if (options.fastPath) {
+      try {
+        load('fastpath');
+      } catch (error) {
+        if (!isRefusedByVerifier(error)) throw error;
+        refusal = error.message;
+      }
     }
     undo.move();
-    return new Objects(objects);
+    return new Objects(objects, refusal);
   }
 
   has(name: ObjectName): boolean {
@@ -59,4 +82,13 @@ export class Objects implements Disposable {
   [Symbol.dispose](): void {
     for (const object of this.#objects.values()) object[Symbol.dispose]();
   }
+}
+
+/** Not for want of memory or rights, which may pass. */
+function isRefusedByVerifier(error: unknown): error is ShuntError {
+  return (
+    error instanceof ShuntError &&
+    error.code === 'E_BPF_LOAD' &&
+    (error.errno === constants.errno.EACCES || error.errno === constants.errno.EINVAL)
+  );
 }

@@ -25,7 +25,7 @@ export interface OpenDataplaneOptions {
  * Creates or adopts, under a lock. The instance's cgroups must exist. What is created appears whole or not at all: on
  * failure it is undone, and what a crash leaves is removed by the next call or by `removeDataplane`. New maps are empty:
  * nothing is captured, nothing promoted, until they are filled. What is adopted keeps maps, counters, flows, and also
- * `paused`. Dispose the result: that closes descriptors and leaves everything attached. Least kernel: 5.15.
+ * `paused`. A kernel that refuses the fast path gets capture alone; `opened.fastPathRefusal` says why. Dispose the result: that closes descriptors and leaves everything attached. Least kernel: 5.15.
  * @throws E_LOCKED, E_ABI when another ABI version is pinned, E_BPF_OPEN, E_BPF_LOAD, E_BPF_ATTACH, E_BPF_PIN.
  */
 export function openDataplane(instance: Instance, options: OpenDataplaneOptions = {}): Dataplane {
@@ -57,7 +57,9 @@ export function openDataplane(instance: Instance, options: OpenDataplaneOptions 
     attach.publish(pins.root, instance.pinDir);
     changes = ['created'];
   }
-  const dataplane = new Dataplane(instance, objects, attach, { adopted: adopting, changes });
+  const { fastPathRefusal } = objects;
+  const opened = { adopted: adopting, changes, ...(fastPathRefusal === undefined ? {} : { fastPathRefusal }) };
+  const dataplane = new Dataplane(instance, objects, attach, opened);
   undo.move();
   return dataplane;
 }

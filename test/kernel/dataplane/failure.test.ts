@@ -1,12 +1,15 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Attach, kernelAttach } from '../../../src/dataplane/attach.ts';
 import { LINK_HOOKS } from '../../../src/dataplane/hooks.ts';
 import { namesIn, retiredDir, unpublishedDir } from '../../../src/dataplane/layout.ts';
 import { lockPins } from '../../../src/dataplane/lock.ts';
+import { BUILT_OBJECTS } from '../../../src/dataplane/objects.ts';
 import { openDataplane } from '../../../src/dataplane/open.ts';
 import { removeDataplane } from '../../../src/dataplane/remove.ts';
+import { compile } from '../bpf/fixture.ts';
 import { Sandbox } from './sandbox.ts';
 
 const CGROUP_PROGRAMS = LINK_HOOKS.filter(({ kind }) => kind === 'cgroup').map(({ program }) => program);
@@ -92,6 +95,22 @@ describe('a data plane that is made or removed half-way', () => {
     using dataplane = openDataplane(sandbox.instance, { attach: { tc } });
     expect(() => dataplane.attachNamespace(sandbox.netnsPath('a'))).toThrow('lo refused');
     expect(sandbox.filters('a', 'eth0')).toEqual([]);
+  });
+
+  it('captures without the fast path where the kernel refuses it, and says why', () => {
+    const objects = mkdtempSync(join(tmpdir(), 'shunt-refused-'));
+    try {
+      copyFileSync(join(BUILT_OBJECTS, 'capture.bpf.o'), join(objects, 'capture.bpf.o'));
+      copyFileSync(compile('refused'), join(objects, 'fastpath.bpf.o'));
+      using dataplane = openDataplane(sandbox.instance, { objects });
+      expect(dataplane.opened.fastPathRefusal).toMatch(/^load fastpath\.bpf\.o, program unchecked: .*EACCES/);
+      expect(dataplane.attachNamespace(sandbox.netnsPath('a'))).toBe(1);
+      expect(dataplane.readFlows()).toEqual([]);
+      const capture = LINK_HOOKS.filter(({ object }) => object === 'capture').map(({ program }) => program);
+      expect(sandbox.attached().sort()).toEqual(capture.sort());
+    } finally {
+      rmSync(objects, { recursive: true });
+    }
   });
 
   it('is not touched while another process changes it', () => {
