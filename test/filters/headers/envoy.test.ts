@@ -46,7 +46,7 @@ async function configure(configuration: object): Promise<void> {
   const marked = { ...configuration, response: { ...response, set: { ...response.set, [MARK]: mark } } };
   expect(await envoy.reconfigure(FILTER, wasmPlugin('headers', JSON.stringify(marked)))).toBe('taken');
   const arrived = async (): Promise<boolean> => valuesOf((await client.send()).headers, MARK).includes(mark);
-  await until(arrived, 2_000, 'the worker has not taken the configuration');
+  await until(arrived, 10_000, 'the worker has not taken the configuration');
 }
 
 async function exchange(
@@ -71,7 +71,7 @@ test('every refused configuration is named in Envoy’s log, and the old one sta
   for (const [what, text, message] of refused) {
     expect(await envoy.reconfigure(FILTER, wasmPlugin('headers', text)), what).toBe('refused');
     const line = `shunt.headers: configuration refused: ${message}`;
-    await until(() => envoy.log().includes(line), 2_000, `${what}: ${line} is not in the log`);
+    await until(() => envoy.log().includes(line), 10_000, `${what}: ${line} is not in the log`);
   }
   expect((await exchange([['x-a', 'client']], [])).request).toEqual([['x-a', 'kept']]);
 });

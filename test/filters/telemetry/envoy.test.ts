@@ -120,9 +120,9 @@ describe('every case of cases.yaml in a real Envoy', () => {
     const answer = await client.send({ method, headers: all, body });
     expect(answer.status).toBe(Number(labels.response_code));
     const counted = async (): Promise<boolean> => (await value('istio_requests_total', labels)) === requests + 1;
-    await until(counted, 2_000, `no istio_requests_total with ${JSON.stringify(labels)}`);
+    await until(counted, 10_000, `no istio_requests_total with ${JSON.stringify(labels)}`);
     const flushed = async (): Promise<boolean> => (await value('istio_request_bytes_sum', labels)) >= bytes + 20;
-    await until(flushed, 2_000, `no istio_request_bytes with ${JSON.stringify(labels)}`);
+    await until(flushed, 10_000, `no istio_request_bytes with ${JSON.stringify(labels)}`);
     expect(await value('istio_request_duration_milliseconds_count', labels)).toBe(requests + 1);
     expect(await value('istio_response_bytes_count', labels)).toBe(requests + 1);
   });
@@ -142,7 +142,7 @@ test('an answer of a filter is counted, whether it stands behind or before', asy
     expect((await own.send({ path: '/abort', headers: [['host', 'echo.test']] })).status).toBe(500);
     const labels = { ...plain(source), response_code: '500' };
     const counted = async (): Promise<boolean> => (await value('istio_requests_total', labels)) === 1;
-    await until(counted, 2_000, `the answer of ${listener} is not counted`);
+    await until(counted, 10_000, `the answer of ${listener} is not counted`);
   }
 });
 
@@ -157,11 +157,11 @@ test('a client that leaves is counted with code 0 and flag DC', async () => {
       ],
     })
     .catch(() => 'left');
-  await until(() => upstream.arrived > before, 2_000, 'the request does not arrive');
+  await until(() => upstream.arrived > before, 10_000, 'the request does not arrive');
   own[Symbol.dispose]();
   expect(await left).toBe('left');
   const labels = { ...plain('web'), response_code: '0', response_flags: 'DC' };
-  await until(async () => (await value('istio_requests_total', labels)) === 1, 2_000, 'it is not counted');
+  await until(async () => (await value('istio_requests_total', labels)) === 1, 10_000, 'it is not counted');
 });
 
 test('an exchange that is logged while it lasts is counted once, at its end', async () => {
@@ -174,11 +174,11 @@ test('an exchange that is logged while it lasts is counted once, at its end', as
   });
   expect(answer.status).toBe(200);
   const counted = async (): Promise<boolean> => (await value('istio_requests_total', plain('long'))) > 0;
-  await until(counted, 2_000, 'it is not counted');
+  await until(counted, 10_000, 'it is not counted');
   expect(await value('istio_requests_total', plain('long'))).toBe(1);
   const flushed = async (): Promise<boolean> =>
     (await value('istio_request_duration_milliseconds_sum', plain('long'))) > 0;
-  await until(flushed, 2_000, 'its duration is not recorded');
+  await until(flushed, 10_000, 'its duration is not recorded');
   expect(await value('istio_request_duration_milliseconds_sum', plain('long'))).toBeGreaterThan(250);
 });
 
@@ -199,7 +199,7 @@ test('labels that clients invent make no more series than the bound, in both wor
   };
   await Promise.all(clients.map(ask));
   for (const own of clients) own[Symbol.dispose]();
-  await until(async () => total(await counts()) === before + 180, 2_000, 'not all are counted');
+  await until(async () => total(await counts()) === before + 180, 10_000, 'not all are counted');
   expect((await counts()).length).toBe(41);
   const others = await envoy.stat('wasmcustom.shunt_telemetry.overflowed');
   expect((await counts()).filter(({ labels }) => labels.tier === 'other').map((s) => s.value)).toEqual([others]);
@@ -209,11 +209,11 @@ test('every refused configuration is named in Envoy’s log, and the old one sta
   for (const [what, text, message] of refused) {
     expect(await envoy.reconfigure(FILTER, wasmPlugin('telemetry', text)), what).toBe('refused');
     const line = `shunt.telemetry: configuration refused: ${message}`;
-    await until(() => envoy.log().includes(line), 2_000, `${what}: ${line} is not in the log`);
+    await until(() => envoy.log().includes(line), 10_000, `${what}: ${line} is not in the log`);
   }
   const before = await value('istio_requests_total', plain('web'));
   await client.send({ headers: [['host', 'echo.test']] });
-  await until(async () => (await value('istio_requests_total', plain('web'))) === before + 1, 2_000, 'not counted');
+  await until(async () => (await value('istio_requests_total', plain('web'))) === before + 1, 10_000, 'not counted');
 });
 
 test('counters go on after a reload', async () => {
@@ -221,5 +221,5 @@ test('counters go on after a reload', async () => {
   expect(before).toBeGreaterThan(0);
   expect(await envoy.reconfigure(FILTER, wasmPlugin('telemetry', config({ maxSeries: 41 })))).toBe('taken');
   await client.send({ headers: [['host', 'echo.test']] });
-  await until(async () => (await value('istio_requests_total', plain('web'))) === before + 1, 2_000, 'not counted');
+  await until(async () => (await value('istio_requests_total', plain('web'))) === before + 1, 10_000, 'not counted');
 });
