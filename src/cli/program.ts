@@ -140,6 +140,10 @@ add('snippet', 'Print the entry of http_filters that loads a filter into an Envo
     ),
   );
 
+add('new', 'Write a folder with a filter of your own to begin with: source, schema, test, build', filters)
+  .argument('<name>', 'of the filter and the folder')
+  .action(command(async (ctx, name: string) => (await import('./commands/filters-new.ts')).newFilter(ctx, name)));
+
 program
   .command('supervise', { hidden: true })
   .option('--instance <name>')
