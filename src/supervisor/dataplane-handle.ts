@@ -30,7 +30,8 @@ export class DataplaneHandle implements Disposable {
 
   /** Why the fast path is not armed though it was asked for; undefined: it is, or was not. */
   get fastPathObstacle(): string | undefined {
-    return this.#fastPathObstacle;
+    const refusal = this.#open?.dataplane.opened.fastPathRefusal;
+    return this.#fastPathObstacle ?? (refusal === undefined ? undefined : `fast path off: ${refusal}`);
   }
 
   /**

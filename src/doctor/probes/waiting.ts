@@ -17,7 +17,7 @@ export const waiting: Probe = {
   expected: 'level, edge, poll',
   means: 'level-triggered readers are told from edge-triggered ones, which may stop at a short read',
   staysOff: 'promotion of every reader that fastPath.greedyReaders does not name',
-  kernel: 'every version; /proc/kallsyms gives the addresses unless kernel.kptr_restrict is 2',
+  kernel: 'every version tried (6.1, 6.18); /proc/kallsyms gives the addresses unless kernel.kptr_restrict is 2',
   disables: 'nothing',
   async observe(lab) {
     const seen: string[] = [];

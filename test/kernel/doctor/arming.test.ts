@@ -3,13 +3,17 @@ import { expect, it } from 'vitest';
 import { queryTc } from '../../../src/bpf/tc.ts';
 import { silentLogger } from '../../../src/log.ts';
 import { DataplaneHandle } from '../../../src/supervisor/dataplane-handle.ts';
+import { needs } from '../../support/capabilities.ts';
 import { Sandbox } from '../dataplane/sandbox.ts';
 
 const WHY = 'fast path off: doctor: ordering unsupported';
 /** Programs of the fast path that are attached to the instance's cgroups. */
 const FAST_PATH = ['socket_events', 'socket_options'];
 
-it('opens the data plane without the fast path, and says why, where a probe failed', async () => {
+const CAPTURE = needs('capture');
+const ALL = needs('capture', 'fast path', 'tracepoints', 'links of tracepoints');
+
+it('opens the data plane without the fast path, and says why, where a probe failed', CAPTURE, async () => {
   await using sandbox = new Sandbox();
   using handle = new DataplaneHandle(sandbox.instance, silentLogger, async () => WHY);
   const dataplane = await handle.ensure(true);
@@ -27,7 +31,7 @@ it('opens the data plane without the fast path, and says why, where a probe fail
   expect(queryTc(promote)).toBeUndefined();
 });
 
-it('arms the fast path where nothing stands against it, and asks no more', async () => {
+it('arms the fast path where nothing stands against it, and asks no more', ALL, async () => {
   await using sandbox = new Sandbox();
   let asked = 0;
   using handle = new DataplaneHandle(sandbox.instance, silentLogger, async () => {
@@ -41,14 +45,14 @@ it('arms the fast path where nothing stands against it, and asks no more', async
   expect(sandbox.attached()).toEqual(expect.arrayContaining(FAST_PATH));
 });
 
-it('asks nobody when the mesh wants no fast path', async () => {
+it('asks nobody when the mesh wants no fast path', CAPTURE, async () => {
   await using sandbox = new Sandbox();
   using handle = new DataplaneHandle(sandbox.instance, silentLogger, () => Promise.reject(new Error('asked')));
   await handle.ensure(false);
   expect(handle.fastPathObstacle).toBeUndefined();
 });
 
-it('asks again at the next change, and arms when the obstacle is gone', async () => {
+it('asks again at the next change, and arms when the obstacle is gone', ALL, async () => {
   await using sandbox = new Sandbox();
   let why: string | undefined = WHY;
   using handle = new DataplaneHandle(sandbox.instance, silentLogger, async () => why);

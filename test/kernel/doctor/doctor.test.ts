@@ -1,19 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { availableParallelism, loadavg, release } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, type TestContext, test } from 'vitest';
+import { beforeAll, describe, expect, it, test } from 'vitest';
 import { THIS_BUILD } from '../../../src/doctor/build.ts';
 import { examine } from '../../../src/doctor/doctor.ts';
 import { fastPathObstacle, type Probe, type Report } from '../../../src/doctor/probe.ts';
 import { PROBES } from '../../../src/doctor/probes.ts';
-import { loadAlone } from '../../../src/doctor/programs.ts';
 import { cgroup2Mount } from '../../../src/instance.ts';
+import { needs } from '../../support/capabilities.ts';
+import { patient } from '../../support/patience.ts';
 import { buildWith } from './build.ts';
 
 /** On an idle machine; for one that is slower (an emulated one) or busy, that much more. */
-const WITHIN_MS =
-  5_000 * Number(process.env.SHUNT_TIMEOUT_FACTOR ?? 1) * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
+const WITHIN_MS = patient(5_000) * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
 
 /** Labs of this process: others may examine the machine at the same time. */
 function labs(pid: number = process.pid): string[] {
@@ -24,10 +24,9 @@ function labs(pid: number = process.pid): string[] {
 }
 
 /** Where the kernel refuses to promote from tc (7.x), what a promoted connection does cannot be looked at. */
-const isPromotable = loadAlone(THIS_BUILD, 'fastpath', 'promote').then((found) => found === 'accepted');
-const REFUSES = `Linux ${release()} refuses to enter a socket in a socket hash from tc`;
-const skipUnlessPromotable = async (context: TestContext): Promise<void> =>
-  context.skip(!(await isPromotable), REFUSES);
+const PROMOTION = needs('fast path');
+/** These look at no promoted connection. */
+const ANSWER_ALWAYS = ['cgroup-hooks', 'tc-update', 'tcp-sock', 'splice-tracepoint'];
 
 const findingOf = ({ findings }: Report, id: string) => findings.find((finding) => finding.id === id);
 
@@ -39,8 +38,7 @@ describe('on this kernel', () => {
     wrong = await examine({ expectations: Object.fromEntries(PROBES.map(({ id }) => [id, 'something else'])) });
   });
 
-  it('comes to an answer with every probe', async (context) => {
-    await skipUnlessPromotable(context);
+  it('comes to an answer with every probe', PROMOTION, () => {
     const open = report.findings.filter(({ verdict }) => verdict === 'cannot tell');
     expect(open).toEqual([]);
     expect(report.findings.map(({ id }) => id)).toEqual(PROBES.map(({ id }) => id));
@@ -54,16 +52,15 @@ describe('on this kernel', () => {
     expect(labs()).toEqual([]);
   });
 
-  it('finds all that the kernel tier of tests relies on', async (context) => {
-    await skipUnlessPromotable(context);
+  it('finds all that the kernel tier of tests relies on', PROMOTION, () => {
     const needed = PROBES.filter(({ disables }) => disables === 'fast-path').map(({ id }) => id);
     expect(needed.map((id) => [id, findingOf(report, id)?.verdict])).toEqual(needed.map((id) => [id, 'supported']));
     expect(fastPathObstacle(report)).toBeUndefined();
   });
 
   describe.each(PROBES.map((probe): [string, Probe] => [probe.id, probe]))('a wrong expectation of %s', (id, probe) => {
-    it('is reported as unsupported, with what was found and what stays off', (context) => {
-      context.skip(findingOf(report, id)?.verdict === 'cannot tell', REFUSES);
+    const needed = ANSWER_ALWAYS.includes(id) ? {} : PROMOTION;
+    it('is reported as unsupported, with what was found and what stays off', needed, () => {
       expect(findingOf(wrong, id)).toMatchObject({
         verdict: 'unsupported',
         expected: 'something else',
@@ -72,21 +69,16 @@ describe('on this kernel', () => {
       });
     });
 
-    it(
-      probe.disables === 'fast-path' ? 'keeps the fast path off, alone' : 'leaves the fast path on',
-      async (context) => {
-        await skipUnlessPromotable(context);
-        const findings = report.findings.map((finding) => (finding.id === id ? findingOf(wrong, id)! : finding));
-        const obstacle = fastPathObstacle({ ...report, findings });
-        if (probe.disables === 'fast-path') expect(obstacle).toContain(`${id} unsupported`);
-        else expect(obstacle).toBeUndefined();
-      },
-    );
+    it(probe.disables === 'fast-path' ? 'keeps the fast path off, alone' : 'leaves the fast path on', PROMOTION, () => {
+      const findings = report.findings.map((finding) => (finding.id === id ? findingOf(wrong, id)! : finding));
+      const obstacle = fastPathObstacle({ ...report, findings });
+      if (probe.disables === 'fast-path') expect(obstacle).toContain(`${id} unsupported`);
+      else expect(obstacle).toBeUndefined();
+    });
   });
 });
 
-test('sees that bytes are reordered without the exact handover', async (context) => {
-  await skipUnlessPromotable(context);
+test('sees that bytes are reordered without the exact handover', PROMOTION, async () => {
   using build = buildWith('SHUNT_TEST_WITHOUT_HANDOVER');
   const probes = PROBES.filter(({ id }) => id === 'ordering');
   const report = await examine({ build, probes });
@@ -94,22 +86,25 @@ test('sees that bytes are reordered without the exact handover', async (context)
   expect(fastPathObstacle(report)).toContain('ordering unsupported');
 });
 
-test('keeps the fast path off, with the verifier’s reason, where the kernel refuses the program of tc', async (context) => {
-  await skipUnlessPromotable(context);
-  using build = buildWith('bpf_sk_release(socket)=((void)(socket))');
-  const report = await examine({ build });
-  expect(findingOf(report, 'tc-update')).toMatchObject({
-    verdict: 'unsupported',
-    found: expect.stringMatching(/refused: .*promote/),
-  });
-  expect(findingOf(report, 'tcp-sock')?.verdict).toBe('supported');
-  expect(findingOf(report, 'splice-tracepoint')?.verdict).toBe('supported');
-  expect(findingOf(report, 'peek')).toMatchObject({
-    verdict: 'cannot tell',
-    found: 'nothing is promoted: the kernel refuses program promote',
-  });
-  expect(fastPathObstacle(report)).toMatch(/^fast path off: doctor: tc-update unsupported: refused: .*reference/i);
-});
+test(
+  'keeps the fast path off, with the verifier’s reason, where the kernel refuses the program of tc',
+  PROMOTION,
+  async () => {
+    using build = buildWith('bpf_sk_release(socket)=((void)(socket))');
+    const report = await examine({ build });
+    expect(findingOf(report, 'tc-update')).toMatchObject({
+      verdict: 'unsupported',
+      found: expect.stringMatching(/refused: .*promote/),
+    });
+    expect(findingOf(report, 'tcp-sock')?.verdict).toBe('supported');
+    expect(findingOf(report, 'splice-tracepoint')?.verdict).toBe('supported');
+    expect(findingOf(report, 'peek')).toMatchObject({
+      verdict: 'cannot tell',
+      found: 'nothing is promoted: the kernel refuses program promote',
+    });
+    expect(fastPathObstacle(report)).toMatch(/^fast path off: doctor: tc-update unsupported: refused: .*reference/i);
+  },
+);
 
 test('cannot tell, and keeps the fast path off, when a probe does not come to its question', async () => {
   let asked = 0;
