@@ -8,6 +8,7 @@ import type {
   ApiError,
   ApplyRequest,
   ApplyResult,
+  ExplainedSocket,
   Flow,
   PairsAnswer,
   Status,
@@ -43,6 +44,13 @@ export class ApiClient implements AsyncDisposable {
   }
   flows(): Promise<Flow[]> {
     return this.#call('GET', '/v1/flows');
+  }
+  connections(): Promise<ExplainedSocket[]> {
+    return this.#call('GET', '/v1/connections');
+  }
+  /** @param what `PID:FD`, or the two ends of a connection. */
+  explain(what: string): Promise<ExplainedSocket[]> {
+    return this.#call('GET', `/v1/explain/${encodeURIComponent(what)}`);
   }
   /** @param costSeconds Has the programs measured for so long from now on. */
   pairs(costSeconds?: number): Promise<PairsAnswer> {

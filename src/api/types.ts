@@ -76,6 +76,29 @@ export interface Flow {
   readonly mostlyBecause?: string;
 }
 
+/** GET /v1/connections: established connections that members hold; GET /v1/explain/WHAT: one socket, or both ends. */
+export interface ExplainedSocket {
+  readonly pid: number;
+  readonly fd: number;
+  readonly program: string;
+  /** Absent: not in the mesh. */
+  readonly workload?: string;
+  /** Absent: not known. */
+  readonly peerWorkload?: string;
+  /** Socket cookie, decimal; the same as in {@link Flow}. */
+  readonly cookie: string;
+  readonly local: string;
+  readonly remote: string;
+  /** ESTABLISHED, LISTEN, … */
+  readonly tcpState: string;
+  /** `linked`: both ends are promoted; `waiting`: may be promoted yet; `outside`: the fast path is not for it. */
+  readonly phase: 'linked' | 'promoted' | 'waiting' | 'refused' | 'outside';
+  /** How long it has been promoted, or refused for this reason. */
+  readonly ageMs?: number;
+  /** The answer, then details. */
+  readonly sentences: readonly string[];
+}
+
 /** GET /v1/pairs: sums since the data plane was created; `?cost=SECONDS` has the programs measured for so long. */
 export interface PairsAnswer {
   /** Of an arbitrary clock that never goes back. */

@@ -71,6 +71,20 @@ export function percent(share: number | null): string {
   return share === null ? '-' : `${(share * 100).toFixed(1)} %`;
 }
 
+/** 90_000 -> `1 min 30 s`; the two largest units that say something. */
+export function duration(durationMs: number): string {
+  const seconds = Math.max(0, Math.round(durationMs / 1000));
+  const units = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ] as const;
+  const first = units.findIndex(([count]) => count > 0);
+  const said = first < 0 ? units.slice(-1) : units.slice(first, first + 2).filter(([count]) => count > 0);
+  return said.map(([count, unit]) => `${count} ${unit}`).join(' ');
+}
+
 /** Prints the error and returns the exit code that stands for it. */
 export function fail(error: unknown, format: OutputFormat): number {
   const known =

@@ -80,9 +80,17 @@ add('workloads', 'List the workloads').action(
 
 add('flows', 'List promoted connections: the share on the fast path and why the rest is not')
   .option('-w, --watch', 'print again every second')
+  .option('--workload <name>', 'only those that this workload, or envoy, is an end of')
+  .option('--all', 'all established connections of workloads and Envoy, with how each stands to the fast path')
   .action(
-    command(async (ctx, options: { watch?: boolean }) => (await import('./commands/flows.ts')).flows(ctx, options)),
+    command(async (ctx, options: { watch?: boolean; workload?: string; all?: boolean }) =>
+      (await import('./commands/flows.ts')).flows(ctx, options),
+    ),
   );
+
+add('explain', 'Say how a socket stands to the fast path, since when, and why')
+  .argument('<what...>', 'PID:FD, or the two ends of a connection: ADDRESS:PORT ADDRESS:PORT')
+  .action(command(async (ctx, what: string[]) => (await import('./commands/explain.ts')).explain(ctx, what.join(' '))));
 
 add('metrics', "Print the instance's metrics in Prometheus' text format")
   .option('--cost <seconds>', 'have the cost of the BPF programs measured for so long from now on', seconds)

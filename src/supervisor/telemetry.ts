@@ -1,11 +1,12 @@
 /** What the supervisor can be asked about traffic and cost, put together from the kernel and the processes. */
-import type { PairsAnswer } from '../api/types.ts';
+import type { ExplainedSocket, PairsAnswer } from '../api/types.ts';
 import type { Workload } from '../config/model.ts';
 import { ShuntError } from '../errors.ts';
 import { memoryOf } from '../telemetry/memory.ts';
 import { metricsOf } from '../telemetry/metrics.ts';
 import { named } from '../telemetry/outcomes.ts';
 import { type PairTotal, PairTotals } from '../telemetry/pairs.ts';
+import { explainAll, explainOne, type Scene } from './explain.ts';
 import { cgroupNames } from './flows.ts';
 import type { Parts } from './reconcile.ts';
 import { RunStatsLease } from './run-stats-lease.ts';
@@ -76,6 +77,27 @@ export class Telemetry implements Disposable {
         runs: Number(runs),
         runTimeNs: Number(runTimeNs),
       })),
+    };
+  }
+
+  /** Established connections of the members' processes, promoted or not. */
+  connections(): ExplainedSocket[] {
+    return this.#parts.dataplane.opened === undefined ? [] : explainAll(this.#scene());
+  }
+
+  /** @throws E_USAGE, also before the first change. */
+  explain(what: string): ExplainedSocket[] {
+    return explainOne(this.#scene(), what);
+  }
+
+  #scene(): Scene {
+    const { instance, dataplane } = this.#parts;
+    const isOn = this.#current().applied?.topology.model.mesh.fastPath.enabled ?? true;
+    return {
+      instance,
+      dataplane: dataplane.current,
+      workloads: this.#workloads(),
+      fastPathEnabled: isOn && dataplane.fastPathObstacle === undefined,
     };
   }
 

@@ -7,6 +7,22 @@ export const OUTCOME_NAMES: readonly string[] = Object.entries(Outcome)
   .sort(([, a], [, b]) => a - b)
   .map(([name]) => name.toLowerCase().replaceAll('_', '-'));
 
+/** Outcome -> what it means, to follow "because". */
+export const OUTCOME_MEANINGS: readonly string[] = [
+  'it was redirected',
+  'it was written before the promotion',
+  'the fast path is paused',
+  'the peer is not promoted (yet)',
+  'the socket of the peer is gone',
+  'the peer had not read all that came by TCP',
+  'the queue of the peer was full enough, or the kernel short of memory for TCP',
+  'the reader at the other end blocks',
+  'the reader at the other end waits edge-triggered',
+  'how the reader at the other end waits could not be seen',
+  'the workload at the other end only sends (spec.fastPath)',
+  'the kernel refused the redirect',
+];
+
 /** Outcomes that say the reader must never be redirected to; its bytes are not held against the fast path. */
 const UNSAFE_READER: readonly number[] = [
   Outcome.READER_BLOCKING,

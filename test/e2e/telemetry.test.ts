@@ -1,14 +1,32 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { finished, type TestMesh as Mesh, TestMesh, waitFor } from '../support/mesh.ts';
+import type { ExplainedSocket, Flow } from '../../src/api/types.ts';
+import { parseProcNetTcp } from '../../src/telemetry/proc-net.ts';
+import { finished, type TestMesh as Mesh, ROOT, TestMesh, waitFor } from '../support/mesh.ts';
 import { documents, ECHO, LOAD } from './resources.ts';
+
+const NODE = join(ROOT, 'node_modules/.bin/node');
 
 /** `name{labels}` -> value. */
 function samples(text: string): Map<string, number> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
 }
+
+/** Empty when the descriptor is gone. */
+function linkOf(pid: number | string, fd: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return '';
+  }
+}
+
+/** Connects to echo and sends nothing. */
+const CONNECT = [NODE, '-e', "require('node:net').connect(80, 'echo').on('error', () => process.exit(1))"];
 
 const REDIRECTED = 'shunt_pair_sent_bytes_total{source="default/load",destination="envoy",outcome="redirected"}';
 const RUNS = 'shunt_bpf_program_runs_total{program="redirect"}';
@@ -77,14 +95,73 @@ describe('what shunt tells about a mesh with traffic', () => {
     expect(later.get(RUNS)).toBe(after.get(RUNS));
   });
 
+  it('explains both ends of a promoted connection, by its addresses and by process and descriptor', async () => {
+    const flow = await waitFor('a flow is linked', async () =>
+      (await mesh.api.flows()).find(({ from, linked, share }) => from === 'default/load' && linked && (share ?? 0) > 0),
+    );
+    const ends = JSON.parse(
+      (await mesh.ok('explain', flow.remote, flow.local, '-o', 'json')).stdout,
+    ) as ExplainedSocket[];
+    const [client] = ends.filter(({ cookie }) => cookie === flow.cookie);
+    expect(client).toMatchObject({
+      workload: 'default/load',
+      peerWorkload: 'envoy',
+      phase: 'linked',
+      local: flow.local,
+      remote: flow.remote,
+    });
+    expect(client?.sentences[1]).toMatch(/^sends are redirected: \d+\.\d % of \d+ bytes/);
+    expect(ends.map(({ workload }) => workload).sort()).toContain('envoy');
+    const { stdout } = await mesh.ok('explain', `${client?.pid}:${client?.fd}`);
+    expect(stdout).toMatch(/^\S+ to \S+: node of default\/load, \d+:\d+\nlinked, for \d+ /);
+  });
+
+  it('explains a socket outside of the mesh, and says when there is none', async () => {
+    const server = createServer();
+    const port = await new Promise<number>((resolve) =>
+      server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
+    );
+    const [row] = parseProcNetTcp(readFileSync('/proc/self/net/tcp', 'utf8')).filter(
+      ({ local }) => local === `127.0.0.1:${port}`,
+    );
+    const fd = readdirSync('/proc/self/fd').find((one) => linkOf('self', one) === `socket:[${row?.inode}]`);
+    const [found] = await mesh.api.explain(`${process.pid}:${fd}`);
+    expect(found).toMatchObject({ local: `127.0.0.1:${port}`, phase: 'outside', tcpState: 'LISTEN' });
+    expect(found?.sentences).toEqual(['not in the mesh: it belongs to no workload']);
+    await new Promise((resolve) => server.close(resolve));
+    await expect(mesh.api.explain(`${process.pid}:${fd}`)).rejects.toThrow(/no TCP socket/);
+    await expect(mesh.api.explain('127.0.0.1:1 127.0.0.1:2')).rejects.toThrow(/no TCP socket/);
+    await expect(mesh.api.explain('nonsense')).rejects.toThrow(/expected PID:FD or ADDRESS:PORT ADDRESS:PORT/);
+  });
+
+  it('lists with --all also connections that are not promoted, and filters by workload', async () => {
+    const idle = mesh.start('run', '--name', 'idle', '--service-account', 'client', '--', ...CONNECT);
+    const all = await waitFor('the idle connection is listed', async () => {
+      const { stdout } = await mesh.ok('flows', '--all', '-o', 'json');
+      const sockets = JSON.parse(stdout) as ExplainedSocket[];
+      return sockets.some(({ workload }) => workload === 'default/idle') && sockets;
+    });
+    expect(all.filter(({ workload }) => workload === 'default/idle')).toMatchObject([
+      {
+        phase: 'waiting',
+        remote: '127.0.0.1:15001',
+        sentences: [expect.stringMatching(/^not yet: [1-7] of 8 segments/)],
+      },
+    ]);
+    const promoted = all.filter(({ phase }) => phase === 'linked').map(({ cookie }) => cookie);
+    expect(promoted.length).toBeGreaterThan(0);
+    const { stdout } = await mesh.ok('flows', '--all', '--workload', 'idle');
+    expect(stdout).toMatch(/waiting/);
+    expect(stdout).not.toMatch(/default\/load/);
+    const flows = JSON.parse((await mesh.ok('flows', '--workload', 'load', '-o', 'json')).stdout) as Flow[];
+    expect(flows.length).toBeGreaterThan(0);
+    for (const { from, to } of flows) expect([from, to]).toContain('default/load');
+    idle.kill('SIGTERM');
+    await finished(idle);
+  });
+
   /** Does the supervisor hold the kernel's switch? */
   function measuring(): boolean {
-    return readdirSync(`/proc/${supervisor}/fd`).some((fd) => {
-      try {
-        return readlinkSync(`/proc/${supervisor}/fd/${fd}`) === 'anon_inode:bpf-stats';
-      } catch {
-        return false;
-      }
-    });
+    return readdirSync(`/proc/${supervisor}/fd`).some((fd) => linkOf(supervisor, fd) === 'anon_inode:bpf-stats');
   }
 });

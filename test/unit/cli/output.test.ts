@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, percent, table } from '../../../src/cli/output.ts';
+import { bytes, duration, percent, table } from '../../../src/cli/output.ts';
 
 describe('output', () => {
   it('writes sizes in binary units', () => {
@@ -8,6 +8,16 @@ describe('output', () => {
 
   it('writes a share that nobody measured as a dash', () => {
     expect([null, 0, 0.93125, 1].map(percent)).toEqual(['-', '0.0 %', '93.1 %', '100.0 %']);
+  });
+
+  it('writes durations in the two largest units that say something', () => {
+    expect([0, 999, 90_000, 3_600_000, 90_061_000].map(duration)).toEqual([
+      '0 s',
+      '1 s',
+      '1 min 30 s',
+      '1 h',
+      '1 d 1 h',
+    ]);
   });
 
   it('aligns columns, shows absent cells as a dash and leaves no space at the end of a line', () => {

@@ -1,0 +1,152 @@
+/** One socket's place on the way to the fast path, in sentences. */
+import type { ReaderClass } from '../dataplane/desired.ts';
+import type { FlowRecord } from '../dataplane/flows.ts';
+import { Counter, Outcome, Phase, type SocketState } from '../generated/abi.ts';
+import { mostlyBecause, OUTCOME_MEANINGS, OUTCOME_NAMES } from './outcomes.ts';
+
+/** What is known of a socket and of what decides about it. */
+export interface SocketFacts {
+  readonly pid: number;
+  readonly program: string;
+  readonly protocol: 'tcp' | 'mptcp';
+  /** ESTABLISHED, LISTEN, … */
+  readonly tcpState: string;
+  readonly segmentsIn: number;
+  readonly nonBlocking: boolean;
+  /** How readers in its cgroup are treated; undefined: it is no member's. */
+  readonly reader: ReaderClass | undefined;
+  /** undefined: the kernel's programs never looked at it. */
+  readonly state: SocketState | undefined;
+  readonly flow: FlowRecord | undefined;
+  readonly peerWorkload: string | undefined;
+  readonly fastPath: { readonly enabled: boolean; readonly paused: boolean; readonly promoteAfterSegments: number };
+  /** CLOCK_MONOTONIC. */
+  readonly nowNs: bigint;
+}
+
+/** `linked`: promoted, and its peer too. `waiting`: may still be promoted. */
+export type SocketPhase = 'linked' | 'promoted' | 'waiting' | 'refused' | 'outside';
+
+export interface SocketStory {
+  readonly phase: SocketPhase;
+  /** For how long it has been so, for this reason; undefined: not known. */
+  readonly ageMs: number | undefined;
+  /** The first is the answer, the others are details. */
+  readonly sentences: readonly [string, ...string[]];
+}
+
+const NS_PER_MS = 1_000_000n;
+
+export function explainSocket(facts: SocketFacts): SocketStory {
+  const { state, nowNs } = facts;
+  const ageMs = state === undefined || state.sinceNs === 0n ? undefined : Number((nowNs - state.sinceNs) / NS_PER_MS);
+  const isPromoted = state?.phase === Phase.LINKED || state?.phase === Phase.PROMOTED;
+  if (isPromoted) {
+    return {
+      phase: state.phase === Phase.LINKED ? 'linked' : 'promoted',
+      ageMs: facts.flow === undefined ? ageMs : Number((nowNs - facts.flow.promotedNs) / NS_PER_MS),
+      sentences: promoted(facts, state),
+    };
+  }
+  const outside = whyOutside(facts);
+  if (outside !== undefined) return { phase: 'outside', ageMs: undefined, sentences: [outside] };
+  if (facts.protocol === 'mptcp') {
+    return { phase: 'refused', ageMs, sentences: ['refused: it is an MPTCP connection'] };
+  }
+  if (state === undefined || state.sinceNs === 0n) return { phase: 'waiting', ageMs, sentences: notLookedAt(facts) };
+  const reason = refusalOf(facts, state);
+  if (state.phase === Phase.REFUSED) return { phase: 'refused', ageMs, sentences: [`refused for good: ${reason}`] };
+  const again = `looked at again after ${state.lookAgainSegments} segments; it has received ${facts.segmentsIn}`;
+  return { phase: 'waiting', ageMs, sentences: [`refused so far: ${reason}`, again] };
+}
+
+function whyOutside({ fastPath, reader, tcpState }: SocketFacts): string | undefined {
+  if (!fastPath.enabled) return 'the fast path is off in this mesh';
+  if (reader === undefined) return 'not in the mesh: it belongs to no workload';
+  if (reader === 'OFF') return 'the fast path is off for this workload (spec.fastPath)';
+  if (tcpState !== 'ESTABLISHED') return `it is in state ${tcpState}: only established connections are promoted`;
+  return undefined;
+}
+
+function notLookedAt({ fastPath, segmentsIn, state }: SocketFacts): [string, ...string[]] {
+  if (state?.vetoed) return [`will be refused: ${optionName(state.vetoed)} was set`];
+  if (fastPath.paused) return ['not promoted: the fast path is paused'];
+  const { promoteAfterSegments } = fastPath;
+  if (promoteAfterSegments === 0) return ['not promoted: promoteAfterSegments is 0'];
+  if (segmentsIn < promoteAfterSegments) {
+    return [`not yet: ${segmentsIn} of ${promoteAfterSegments} segments received`];
+  }
+  return [
+    'not looked at yet: the next segment that comes to it by lo or eth0 of its namespace decides',
+    `it has received ${segmentsIn} segments, ${promoteAfterSegments} are enough`,
+  ];
+}
+
+function refusalOf({ program, pid }: SocketFacts, state: SocketState): string {
+  const who = `(${program}, pid ${pid})`;
+  switch (state.refusal) {
+    case Counter.REFUSED_BLOCKING:
+      return `the reader blocks: its socket is not O_NONBLOCK ${who}`;
+    case Counter.REFUSED_EDGE:
+      return `the reader waits edge-triggered and is not known to read until EAGAIN ${who}`;
+    case Counter.REFUSED_WAITING:
+      return `the reader was not seen waiting level-triggered, by epoll, poll or select ${who}`;
+    case Counter.REFUSED_MPTCP:
+      return 'it is part of an MPTCP connection';
+    case Counter.REFUSED_ULP:
+      return 'it has an upper-layer protocol, for example TLS in the kernel';
+    case Counter.REFUSED_OPTION:
+      return state.vetoed
+        ? `${optionName(state.vetoed)} was set`
+        : 'SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF or TCP_REPAIR is set, or somebody splices from it';
+    case Counter.REFUSED_FULL:
+      return 'the table of promoted sockets is full';
+    case Counter.REFUSED_COOKIE:
+      return 'the kernel gave it no cookie';
+    default:
+      return 'it was about to close';
+  }
+}
+
+function promoted(facts: SocketFacts, state: SocketState): [string, ...string[]] {
+  const { flow, fastPath, nonBlocking, program, pid } = facts;
+  const peer = facts.peerWorkload === undefined ? 'the peer' : `the peer, of ${facts.peerWorkload},`;
+  const details: string[] = [];
+  if (fastPath.paused) details.push('the fast path is paused: every message goes by TCP now');
+  if (state.vetoed) details.push(`${optionName(state.vetoed)} was set after the promotion and is not honoured`);
+  if (!nonBlocking) {
+    details.push(`it was made blocking after the promotion: recv(2) may answer EAGAIN (${program}, pid ${pid})`);
+  }
+  if (state.phase !== Phase.LINKED) {
+    const why =
+      state.refusal === Counter.REFUSED_SEQUENCE
+        ? 'the two ends did not prove to be one connection'
+        : OUTCOME_MEANINGS[state.peerRefusal || Outcome.UNLINKED];
+    return [`promoted, but ${peer} is not: ${why}`, ...sent(flow), ...details];
+  }
+  return [`promoted; ${peer} is too`, ...sent(flow), ...details];
+}
+
+function sent(flow: FlowRecord | undefined): string[] {
+  if (flow === undefined) return ['what it sends is counted in the sums only'];
+  const all = flow.bytes.reduce((sum, count) => sum + count, 0);
+  if (all === 0) return ['it has sent nothing yet'];
+  const share = ((flow.bytes[Outcome.REDIRECTED] ?? 0) / all) * 100;
+  const because = mostlyBecause(flow.bytes);
+  const rest = because === undefined ? '' : `; most of the rest: ${OUTCOME_MEANINGS[OUTCOME_NAMES.indexOf(because)]}`;
+  return [`sends are redirected: ${share.toFixed(1)} % of ${all} bytes${rest}`];
+}
+
+/** Of the two levels that are watched no two options have the same number. */
+const OPTION_NAMES: Readonly<Record<number, string>> = {
+  10: 'SO_OOBINLINE',
+  18: 'SO_RCVLOWAT',
+  19: 'TCP_REPAIR',
+  31: 'TCP_ULP',
+  42: 'SO_PEEK_OFF',
+  60: 'SO_ZEROCOPY',
+};
+
+function optionName(number: number): string {
+  return OPTION_NAMES[number] ?? `option ${number}`;
+}
