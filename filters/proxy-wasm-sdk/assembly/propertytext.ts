@@ -66,12 +66,18 @@ export class PropertyText {
   }
 
   private read(text: string): void {
+    for (let i = 0; i < text.length; i++) {
+      const c = text.charCodeAt(i);
+      if (c < 0x20 || c == 0x7f) {
+        this.problem = "a control character";
+        return;
+      }
+    }
     let constant = "";
     let at = 0;
     while (at < text.length) {
       const c = text.charCodeAt(at);
       const next = at + 1 < text.length ? text.charCodeAt(at + 1) : 0;
-      if (c < 0x20 || c == 0x7f) this.problem = "a control character";
       if (c != 0x25) {
         constant += text.charAt(at++);
       } else if (next == 0x25) {
