@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { needs } from '../../support/capabilities.ts';
 import { compile, makePinPath } from './fixture.ts';
 
 const object = compile('basic');
@@ -17,7 +18,7 @@ function inMountNamespace(mount: string, pins: string): Record<string, unknown> 
   return JSON.parse(output) as Record<string, unknown>;
 }
 
-test('a tracepoint program runs while its link is open or pinned, and no longer', () => {
+test('a tracepoint program runs while its link is open or pinned, and no longer', needs('links of tracepoints'), () => {
   using pins = makePinPath('tracepoint');
   expect(inMountNamespace(MOUNTED, pins.path)).toEqual({
     before: 0,

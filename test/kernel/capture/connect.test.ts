@@ -4,6 +4,7 @@ import { cgroupId } from '../../../src/bpf/cgroup.ts';
 import type { Dataplane } from '../../../src/dataplane/dataplane.ts';
 import type { DataplaneEvent } from '../../../src/dataplane/events.ts';
 import { openDataplane } from '../../../src/dataplane/open.ts';
+import { needs } from '../../support/capabilities.ts';
 import { IPS, type JsonLines, PORTS, Sandbox } from '../dataplane/sandbox.ts';
 
 interface Connected {
@@ -29,7 +30,7 @@ const WEB = `${IPS.web}/${PORTS.web}`;
 const DB = `${IPS.db}/${PORTS.db}`;
 const SETTINGS = { outboundPort: PORTS.proxy, promoteAfterSegments: 0, maxQueuedBytes: 0 };
 
-describe('capture', () => {
+describe('capture', needs('capture'), () => {
   let sandbox: Sandbox;
   let dataplane: Dataplane;
   let proxy: JsonLines;

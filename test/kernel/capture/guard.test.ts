@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Dataplane } from '../../../src/dataplane/dataplane.ts';
 import type { DataplaneEvent } from '../../../src/dataplane/events.ts';
 import { openDataplane } from '../../../src/dataplane/open.ts';
+import { needs } from '../../support/capabilities.ts';
 import { IPS, IPV6, PORTS, Sandbox } from '../dataplane/sandbox.ts';
 
 const OPEN_PORT = 9000;
 
-describe('guard', () => {
+describe('guard', needs('capture'), () => {
   let sandbox: Sandbox;
   let dataplane: Dataplane;
 

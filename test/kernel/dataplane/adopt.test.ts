@@ -8,6 +8,7 @@ import { kernelAttach } from '../../../src/dataplane/attach.ts';
 import { LINK_HOOKS } from '../../../src/dataplane/hooks.ts';
 import { type OpenDataplaneOptions, openDataplane } from '../../../src/dataplane/open.ts';
 import { removeDataplane } from '../../../src/dataplane/remove.ts';
+import { needs } from '../../support/capabilities.ts';
 import { IPS, PORTS, Sandbox } from './sandbox.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
@@ -28,7 +29,7 @@ function otherBuild(): string {
   return directory;
 }
 
-describe('adopting a data plane', () => {
+describe('adopting a data plane', needs('capture', 'fast path', 'links of tracepoints'), () => {
   let sandbox: Sandbox;
   let objects: string;
 

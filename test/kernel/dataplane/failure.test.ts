@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { type Attach, kernelAttach } from '../../../src/dataplane/attach.ts';
 import { LINK_HOOKS } from '../../../src/dataplane/hooks.ts';
 import { namesIn, retiredDir, unpublishedDir } from '../../../src/dataplane/layout.ts';
@@ -9,12 +9,13 @@ import { lockPins } from '../../../src/dataplane/lock.ts';
 import { BUILT_OBJECTS } from '../../../src/dataplane/objects.ts';
 import { openDataplane } from '../../../src/dataplane/open.ts';
 import { removeDataplane } from '../../../src/dataplane/remove.ts';
+import { needs } from '../../support/capabilities.ts';
 import { compile } from '../bpf/fixture.ts';
 import { Sandbox } from './sandbox.ts';
 
 const CGROUP_PROGRAMS = LINK_HOOKS.filter(({ kind }) => kind === 'cgroup').map(({ program }) => program);
 
-describe('a data plane that is made or removed half-way', () => {
+describe('a data plane that is made or removed half-way', needs('capture', 'fast path', 'links of tracepoints'), () => {
   let sandbox: Sandbox;
   beforeEach(() => {
     sandbox = new Sandbox();
@@ -97,22 +98,6 @@ describe('a data plane that is made or removed half-way', () => {
     expect(sandbox.filters('a', 'eth0')).toEqual([]);
   });
 
-  it('captures without the fast path where the kernel refuses it, and says why', () => {
-    const objects = mkdtempSync(join(tmpdir(), 'shunt-refused-'));
-    try {
-      copyFileSync(join(BUILT_OBJECTS, 'capture.bpf.o'), join(objects, 'capture.bpf.o'));
-      copyFileSync(compile('refused'), join(objects, 'fastpath.bpf.o'));
-      using dataplane = openDataplane(sandbox.instance, { objects });
-      expect(dataplane.opened.fastPathRefusal).toMatch(/^load fastpath\.bpf\.o, program unchecked: .*EACCES/);
-      expect(dataplane.attachNamespace(sandbox.netnsPath('a'))).toBe(1);
-      expect(dataplane.readFlows()).toEqual([]);
-      const capture = LINK_HOOKS.filter(({ object }) => object === 'capture').map(({ program }) => program);
-      expect(sandbox.attached().sort()).toEqual(capture.sort());
-    } finally {
-      rmSync(objects, { recursive: true });
-    }
-  });
-
   it('is not touched while another process changes it', () => {
     using _lock = lockPins(sandbox.instance);
     const locked = expect.objectContaining({ code: 'E_LOCKED' });
@@ -127,4 +112,21 @@ describe('a data plane that is made or removed half-way', () => {
     removeDataplane(sandbox.instance);
     expectNothing();
   });
+});
+
+test('captures without the fast path where the kernel refuses it, and says why', needs('capture'), async () => {
+  await using sandbox = new Sandbox();
+  const objects = mkdtempSync(join(tmpdir(), 'shunt-refused-'));
+  try {
+    copyFileSync(join(BUILT_OBJECTS, 'capture.bpf.o'), join(objects, 'capture.bpf.o'));
+    copyFileSync(compile('refused'), join(objects, 'fastpath.bpf.o'));
+    using dataplane = openDataplane(sandbox.instance, { objects });
+    expect(dataplane.opened.fastPathRefusal).toMatch(/^load fastpath\.bpf\.o, program unchecked: .*EACCES/);
+    expect(dataplane.attachNamespace(sandbox.netnsPath('a'))).toBe(1);
+    expect(dataplane.readFlows()).toEqual([]);
+    const capture = LINK_HOOKS.filter(({ object }) => object === 'capture').map(({ program }) => program);
+    expect(sandbox.attached().sort()).toEqual(capture.sort());
+  } finally {
+    rmSync(objects, { recursive: true });
+  }
 });

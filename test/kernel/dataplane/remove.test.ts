@@ -2,12 +2,13 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDataplane } from '../../../src/dataplane/open.ts';
 import { removeDataplane } from '../../../src/dataplane/remove.ts';
+import { needs } from '../../support/capabilities.ts';
 import { PORTS, Sandbox } from './sandbox.ts';
 
 const ROUNDS = 100;
 const MESSAGE_BYTES = 64;
 
-describe('removing a data plane', () => {
+describe('removing a data plane', needs('capture', 'fast path', 'links of tracepoints'), () => {
   let sandbox: Sandbox;
   beforeEach(() => {
     sandbox = new Sandbox();

@@ -2,8 +2,11 @@ import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { withDescriptorOf } from '../../../src/bpf/socket.ts';
 import { Counter, Outcome, Phase, Reader } from '../../../src/generated/abi.ts';
+import { allNeed } from '../../support/capabilities.ts';
 import { Sandbox } from '../fastpath/sandbox.ts';
 import { lookIn } from './look.ts';
+
+allNeed('fast path');
 
 const SO_RCVLOWAT = 18;
 const SOL_SOCKET = 1;
