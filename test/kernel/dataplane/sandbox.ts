@@ -34,14 +34,16 @@ export class Sandbox implements AsyncDisposable {
     for (const side of ['a', 'b'] as const) {
       mkdirSync(this.cgroup(side), { recursive: true });
       ip('netns', 'add', this.#netns(side));
-      ip('-n', this.#netns(side), 'link', 'set', 'lo', 'up');
     }
-    const peer = ['peer', 'name', 'eth0', 'netns', this.#netns('b')];
-    ip('-n', this.#netns('a'), 'link', 'add', 'eth0', 'type', 'veth', ...peer);
+    const veth = `link add eth0 type veth peer name eth0 netns ${this.#netns('b')}`;
     for (const side of ['a', 'b'] as const) {
-      ip('-n', this.#netns(side), 'addr', 'add', `${IPS[side]}/24`, 'dev', 'eth0');
-      ip('-n', this.#netns(side), 'addr', 'add', `${IPV6[side]}/64`, 'dev', 'eth0', 'nodad');
-      ip('-n', this.#netns(side), 'link', 'set', 'eth0', 'up');
+      ipBatch(this.#netns(side), [
+        ...(side === 'a' ? [veth] : []),
+        'link set lo up',
+        `addr add ${IPS[side]}/24 dev eth0`,
+        `addr add ${IPV6[side]}/64 dev eth0 nodad`,
+        'link set eth0 up',
+      ]);
     }
   }
 
@@ -175,6 +177,11 @@ export class JsonLines {
 
 function ip(...args: readonly string[]): void {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}
+
+/** All in one process: forks are what tests in an emulated guest wait for. */
+function ipBatch(netns: string, commands: readonly string[]): void {
+  execFileSync('ip', ['-n', netns, '-batch', '-'], { input: commands.join('\n'), stdio: ['pipe', 'ignore', 'pipe'] });
 }
 
 async function ended(child: ChildProcess): Promise<void> {
