@@ -9,7 +9,8 @@ export const spliceTracepoint: Probe = {
   expected: 'seen',
   means: 'a socket that is spliced from is known, and never promoted',
   staysOff: 'the fast path: readers that splice (Go, HAProxy) would hang',
-  kernel: 'from 5.15 (links of tracepoints), with CONFIG_FTRACE_SYSCALLS; needs tracefs: mount -t tracefs tracefs /sys/kernel/tracing',
+  kernel:
+    'from 5.15 (links of tracepoints), with CONFIG_FTRACE_SYSCALLS; needs tracefs: mount -t tracefs tracefs /sys/kernel/tracing',
   disables: 'fast-path',
   observe: (lab) =>
     unlessRefused(async () => {
