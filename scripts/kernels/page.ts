@@ -10,12 +10,12 @@ export function pageWith(page: string, results: readonly KernelResult[]): string
   return `${written}${PAGE_BEGIN}\n\n${[...table(results), '', ...details(results)].join('\n')}`;
 }
 
-const HEADS = ['kernel', 'used by', 'package', 'passed', 'failed', 'skipped', 'minutes', 'date'];
+const HEADS = ['kernel', 'used by', 'package', 'passed', 'failed', 'skipped', 'date'];
 
 /** Columns are as wide as biome's and other formatters' tables: no reformatting, no difference. */
 function table(results: readonly KernelResult[]): string[] {
-  const rows = results.map(({ release, usedBy, version, totals, seconds, date }) => {
-    const counts = [totals.passed, totals.failed, totals.skipped, Math.ceil(seconds / 60)];
+  const rows = results.map(({ release, usedBy, version, totals, date }) => {
+    const counts = [totals.passed, totals.failed, totals.skipped];
     return [release, usedBy, version, ...counts.map(String), date];
   });
   const widths = HEADS.map((head, i) => Math.max(head.length, ...rows.map((row) => row[i]?.length ?? 0)));

@@ -63,6 +63,24 @@ function firstLine(text: string | undefined): string {
   return text?.trim().split('\n')[0] || 'the file could not be run';
 }
 
+/**
+ * What is kept of a kernel after another run on it: of each test file the newest run. A new release of the kernel begins
+ * anew. Of a guest that failed nothing is kept.
+ */
+export function merged(kept: KernelResult | undefined, fresh: KernelResult): KernelResult | undefined {
+  if (fresh.problem !== undefined) return kept;
+  if (kept === undefined || kept.release !== fresh.release) return fresh;
+  const fileOf = (test: string): string => test.slice(0, test.indexOf(':'));
+  const names = [...fresh.passed, ...fresh.failed, ...fresh.skipped.map(({ test }) => test)];
+  const files = new Set(names.map(fileOf));
+  const isOld = (test: string): boolean => !files.has(fileOf(test));
+  const passed = [...kept.passed.filter(isOld), ...fresh.passed];
+  const failed = [...kept.failed.filter(isOld), ...fresh.failed];
+  const skipped = [...kept.skipped.filter(({ test }) => isOld(test)), ...fresh.skipped];
+  const totals = { passed: passed.length, failed: failed.length, skipped: skipped.length };
+  return { ...fresh, totals, passed, failed, skipped };
+}
+
 /** Tests that ran on no kernel although some kernel was asked: nobody knows whether they pass. */
 export function skippedEverywhere(results: readonly KernelResult[]): string[] {
   const ran = new Set(results.flatMap(({ passed, failed }) => [...passed, ...failed]));

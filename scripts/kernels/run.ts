@@ -1,7 +1,7 @@
 /**
  * `npm run test:kernels [-- KERNEL…] [vitest options and filters]`: runs the kernel tier in a virtual machine for each kernel
- * of the matrix, one after the other, and prints what passed, failed and was skipped there. Without filters the result is
- * kept and docs/kernels.md is written from all that is kept. Exits 1 when a test failed, when a guest did, or when a test
+ * of the matrix, one after the other, and prints what passed, failed and was skipped there. The results of whole files are
+ * kept, and docs/kernels.md is written from all that is kept. Exits 1 when a test failed, when a guest did, or when a test
  * was skipped on every kernel that was asked for.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { prepareImage } from './image.ts';
 import { type Kernel, MATRIX } from './matrix.ts';
 import { installTools, KernelArchive, run } from './packages.ts';
 import { pageWith } from './page.ts';
-import { type KernelResult, linesOf, skippedEverywhere, testsOf } from './result.ts';
+import { type KernelResult, linesOf, merged, skippedEverywhere, testsOf } from './result.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const CACHE = join(ROOT, '.deps/kernels');
@@ -83,9 +83,21 @@ async function runKernel(kernel: Kernel, archive: KernelArchive, forwarded: read
   };
 }
 
+function kept(kernel: string): KernelResult | undefined {
+  const path = join(CACHE, `${kernel}.json`);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as KernelResult) : undefined;
+}
+
+function keep(result: KernelResult): void {
+  const now = merged(kept(result.kernel), result);
+  if (now !== undefined) writeFileSync(join(CACHE, `${result.kernel}.json`), JSON.stringify(now));
+}
+
 const names = MATRIX.map(({ name }) => name);
 const named = process.argv.slice(2).filter((argument) => names.includes(argument));
 const forwarded = process.argv.slice(2).filter((argument) => !names.includes(argument));
+/** An option, like -t, may leave out tests of a file. */
+const wholeFiles = !forwarded.some((argument) => argument.startsWith('-'));
 const kernels = MATRIX.filter(({ name }) => named.length === 0 || named.includes(name));
 
 installTools();
@@ -97,13 +109,10 @@ for (const kernel of kernels) {
   const result = await runKernel(kernel, archive, forwarded);
   results.push(result);
   console.log(linesOf(result).join('\n'));
-  if (forwarded.length === 0) writeFileSync(join(CACHE, `${kernel.name}.json`), JSON.stringify(result));
+  if (wholeFiles) keep(result);
 }
-if (forwarded.length === 0) {
-  const kept = MATRIX.map(({ name }) => join(CACHE, `${name}.json`)).filter((path) => existsSync(path));
-  const all = kept.map((path) => JSON.parse(readFileSync(path, 'utf8')) as KernelResult);
-  writeFileSync(PAGE, pageWith(readFileSync(PAGE, 'utf8'), all));
-}
+const all = MATRIX.map(({ name }) => kept(name)).filter((result) => result !== undefined);
+writeFileSync(PAGE, pageWith(readFileSync(PAGE, 'utf8'), all));
 console.log('');
 for (const result of results) console.log(linesOf(result).join('\n'));
 const everywhere = skippedEverywhere(results);

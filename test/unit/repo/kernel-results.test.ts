@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PAGE_BEGIN, pageWith } from '../../../scripts/kernels/page.ts';
-import { type KernelResult, linesOf, skippedEverywhere, testsOf } from '../../../scripts/kernels/result.ts';
+import { type KernelResult, linesOf, merged, skippedEverywhere, testsOf } from '../../../scripts/kernels/result.ts';
 
 const ROOT = '/checkout';
 const SKIP = { skipReason: 'kernel 6.1: it lacks it' };
@@ -73,13 +73,23 @@ test('a test that is skipped on one kernel and runs on another is not skipped ev
   expect(skippedEverywhere([result('6.1', SKIPPED), result('6.12', SKIPPED)])).toEqual(['a.test.ts: two']);
 });
 
+test('a later run replaces the files that it ran, and all when the kernel is another release', () => {
+  const kept = result('6.1', SKIPPED);
+  const other = { ...result('6.1', RAN), passed: ['b.test.ts: three'], totals: { passed: 1, failed: 0, skipped: 0 } };
+  expect(merged(kept, other)).toMatchObject({
+    totals: { passed: 2, failed: 0, skipped: 1 },
+    passed: ['a.test.ts: one', 'b.test.ts: three'],
+  });
+  expect(merged(kept, result('6.1', RAN))).toEqual(result('6.1', RAN));
+  expect(merged(kept, { ...other, release: '6.1.0-2-cloud-amd64' })?.passed).toEqual(other.passed);
+  expect(merged(kept, result('6.1', '', 'no console'))).toBe(kept);
+});
+
 test('the page keeps what is written and replaces what was measured', () => {
   const once = pageWith('# Kernels\n\nWhat it is.\n', [result('6.1', SKIPPED)]);
   const twice = pageWith(once, [result('6.12', RAN)]);
   expect(once).toContain('- skipped: kernel 6.1: it lacks it: `a.test.ts: two`');
-  expect(once).toMatch(
-    /^\| 6\.1\.0-1-cloud-amd64 +\| Debian +\| 6\.1\.1-1 +\| 1 +\| 0 +\| 1 +\| 2 +\| 2026-01-31 \|$/m,
-  );
+  expect(once).toMatch(/^\| 6\.1\.0-1-cloud-amd64 +\| Debian +\| 6\.1\.1-1 +\| 1 +\| 0 +\| 1 +\| 2026-01-31 \|$/m);
   expect(twice.startsWith(`# Kernels\n\nWhat it is.\n\n${PAGE_BEGIN}\n\n|`)).toBe(true);
   expect(twice).not.toContain('skipped: kernel');
 });
