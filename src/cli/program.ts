@@ -92,6 +92,15 @@ add('explain', 'Say how a socket stands to the fast path, since when, and why')
   .argument('<what...>', 'PID:FD, or the two ends of a connection: ADDRESS:PORT ADDRESS:PORT')
   .action(command(async (ctx, what: string[]) => (await import('./commands/explain.ts')).explain(ctx, what.join(' '))));
 
+add('top', 'Show what each pair of workloads sends right now, the share on the fast path, what the programs cost')
+  .option('-i, --interval <seconds>', 'time between two pictures', seconds, 1)
+  .option('-n, --count <times>', 'end after so many pictures', wholeNumber)
+  .action(
+    command(async (ctx, options: { interval: number; count?: number }) =>
+      (await import('./commands/top.ts')).top(ctx, options),
+    ),
+  );
+
 add('metrics', "Print the instance's metrics in Prometheus' text format")
   .option('--cost <seconds>', 'have the cost of the BPF programs measured for so long from now on', seconds)
   .action(
@@ -162,6 +171,11 @@ function seconds(value: string): number {
   const number = Number(value);
   if (Number.isFinite(number) && number > 0) return number;
   throw new CommanderError(EXIT.usage, 'shunt.option', `error: ${value}: expected seconds`);
+}
+
+function wholeNumber(value: string): number {
+  if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
+  throw new CommanderError(EXIT.usage, 'shunt.option', `error: ${value}: expected a whole number from 1`);
 }
 
 /** Reads an option `name=value` that may be repeated. */

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExplainedSocket, Flow } from '../../src/api/types.ts';
+import type { Rates } from '../../src/cli/rates.ts';
 import { parseProcNetTcp } from '../../src/telemetry/proc-net.ts';
 import { finished, type TestMesh as Mesh, ROOT, TestMesh, waitFor } from '../support/mesh.ts';
 import { documents, ECHO, LOAD } from './resources.ts';
@@ -158,6 +159,30 @@ describe('what shunt tells about a mesh with traffic', () => {
     for (const { from, to } of flows) expect([from, to]).toContain('default/load');
     idle.kill('SIGTERM');
     await finished(idle);
+  });
+
+  it('shows what goes on right now, and what it costs', async () => {
+    const { stdout } = await mesh.ok('top', '--interval', '1', '--count', '2', '-o', 'json');
+    const pictures = JSON.parse(`[${stdout.replaceAll(/^}\n{/gm, '},{')}]`) as Rates[];
+    expect(pictures).toHaveLength(2);
+    for (const { intervalMs, pairs, programs } of pictures) {
+      expect(intervalMs).toBeGreaterThan(900);
+      const [request, answer] = [
+        pairs.find(({ from, to }) => from === 'default/load' && to === 'envoy'),
+        pairs.find(({ from, to }) => from === 'envoy' && to === 'default/load'),
+      ];
+      expect(request?.messagesPerSecond).toBeGreaterThan(10);
+      expect(request?.share).toBeGreaterThan(0.5);
+      expect(answer?.bytesPerSecond).toBeGreaterThan(1000);
+      const redirect = programs.find(({ name }) => name === 'redirect');
+      const messages = pairs.reduce((sum, { messagesPerSecond }) => sum + messagesPerSecond, 0);
+      expect(redirect?.runsPerSecond).toBeGreaterThan(messages * 0.5);
+      expect(redirect?.nsPerRun).toBeGreaterThan(20);
+    }
+    const people = await mesh.ok('top', '-i', '0.3', '-n', '1');
+    expect(people.stdout).toMatch(/FROM +TO +OPEN +MESSAGES\/S +BYTES\/S +FAST PATH +THE REST\n/);
+    expect(people.stdout).toMatch(/\nredirect +\d+ +\d+ +\d+\.\d %\n/);
+    expect(await mesh.cli('top', '-n', '0')).toMatchObject({ code: 2 });
   });
 
   /** Does the supervisor hold the kernel's switch? */
