@@ -2,6 +2,7 @@
  * What a kernel may lack, asked of the kernel itself. A test that needs it is skipped with kernel and reason; a test that
  * is skipped on every kernel of `npm run test:kernels` fails there.
  */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -34,12 +35,19 @@ const loads = (object: string) => (): string | undefined => {
   }
 };
 
+/** Node sets no options of sockets. */
+const setsTcpOption = (level: number, name: number, value: number, lacking: string) => (): string | undefined => {
+  const script = `import socket; socket.socket().setsockopt(${level}, ${name}, ${value})`;
+  return spawnSync('python3', ['-c', script]).status === 0 ? undefined : lacking;
+};
+
 /** Each answers with what is lacking; undefined: nothing. */
 const PROBES = {
   capture: loads('capture'),
   'fast path': loads('fastpath'),
   'links of tracepoints': knows('bpf_perf_link', 'it has no links of tracepoints, so they cannot be pinned (5.15)'),
   'length of a queue': knows('msg_tot_len', 'it does not count the bytes of a queue of redirected messages'),
+  'peek offset of TCP': setsTcpOption(1, 42, 0, 'it has no SO_PEEK_OFF for TCP'),
   tracepoints: () =>
     ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'].some((root) => existsSync(`${root}/events/syscalls`))
       ? undefined
