@@ -52,10 +52,18 @@ export function look({ pid, fd }: Descriptor, dataplane: Dataplane): Looked | un
   });
 }
 
-/** Base name of the executable, as in `fastPath.greedyReaders`; `?` when the process is gone. */
+/**
+ * For people: what the process calls itself (`node`, `nginx`), for one executable may be several programs. It may call
+ * itself anything, so what would move a terminal's cursor is replaced. `?` when it is gone.
+ */
 export function programName(pid: number): string {
   try {
-    return basename(readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, ''));
+    const [command = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split(/[\0 ]/, 1);
+    return (
+      basename(command)
+        .replace(/:$/, '')
+        .replaceAll(/[^\x21-\x7e]/g, '?') || '?'
+    );
   } catch {
     return '?';
   }

@@ -34,6 +34,15 @@ describe('sums of pairs', () => {
     expect(next).toMatchObject([{ bytes: counts({ REDIRECTED: 130 }) }]);
   });
 
+  it('do not go back either when other connections of the pair had closed before', () => {
+    const totals = new PairTotals();
+    totals.update([pair(1n, 2n, { REDIRECTED: 50 })], [flow(1n, 2n, { REDIRECTED: 100 })], NAMES);
+    const missed = totals.update([pair(1n, 2n, { REDIRECTED: 50 })], [], NAMES);
+    expect(missed).toMatchObject([
+      { open: 0, messages: counts({ REDIRECTED: 15 }), bytes: counts({ REDIRECTED: 150 }) },
+    ]);
+  });
+
   it('leave out senders that are gone and name no peer that is none', () => {
     const totals = new PairTotals().update(
       [pair(9n, 2n, { REDIRECTED: 1 })],
