@@ -170,6 +170,20 @@ struct splice_arguments {
 	__u64 fd_in;
 };
 
+/* One that is known to splice is never redirected to, so it may go on to send. */
+static __always_inline void splicer_note(struct sock *sk)
+{
+	const struct shunt_settings *config = settings_get();
+	struct membership membership;
+	__u32 yes = 1;
+
+	if (!config)
+		return;
+	membership = socket_membership(sk, config);
+	if (membership.cgroup_id && membership.reader != SHUNT_READER_NEVER)
+		bpf_map_update_elem(&splicers, &membership.cgroup_id, &yes, BPF_ANY);
+}
+
 /* splice(2) does not see redirected bytes: a reader that uses it would hang. */
 SEC("tracepoint/syscalls/sys_enter_splice")
 int splice_seen(struct splice_arguments *arguments)
@@ -195,5 +209,6 @@ int splice_seen(struct splice_arguments *arguments)
 	address = (__u64)sk;
 	ports = BPF_CORE_READ(sk, __sk_common.skc_portpair);
 	bpf_map_update_elem(&spliced, &address, &ports, BPF_ANY);
+	splicer_note(sk);
 	return 0;
 }

@@ -144,7 +144,7 @@ static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_so
 
 	if (refused)
 		return refused;
-	if (state->vetoed || is_spliced(kernel_sk))
+	if (state->vetoed || is_spliced(kernel_sk) || bpf_map_lookup_elem(&splicers, &state->cgroup_id))
 		return SHUNT_COUNTER_REFUSED_OPTION;
 	refused = reader_refusal(kernel_sk, reader, state);
 	if (refused != SHUNT_COUNTER_PROMOTED)

@@ -76,6 +76,18 @@ struct {
 	__type(value, __u32);
 } spliced SEC(".maps");
 
+/*
+ * Members in which somebody spliced from a socket: cgroup id -> 1. A program that did it once will do it to
+ * its next connections, and then it would be too late: what was redirected before stays out of its sight.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u32);
+} splicers SEC(".maps");
+
 static __always_inline void count(__u32 counter, __u64 amount)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &counter);

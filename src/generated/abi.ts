@@ -562,6 +562,13 @@ export const maps = {
     valueCodec: u32,
     maxEntries: 4096,
   } satisfies MapDefinition<bigint, number>,
+  splicers: {
+    name: 'splicers',
+    type: 'HASH',
+    keyCodec: u64,
+    valueCodec: u32,
+    maxEntries: 16384,
+  } satisfies MapDefinition<bigint, number>,
   states: {
     name: 'states',
     type: 'SK_STORAGE',
