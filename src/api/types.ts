@@ -135,12 +135,14 @@ export interface ApplyResult {
   readonly changes: readonly string[];
 }
 
-/** Body of POST /v1/workloads: an ad-hoc workload, without a command. */
+/** Body of POST /v1/workloads: an ad-hoc workload; the caller runs its command. */
 export interface AdHocRequest {
   readonly name: string;
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** What will run in it, by which a program that splices is recognised. Absent: not known. */
+  readonly command?: readonly string[];
 }
 
 /** Answer of POST /v1/workloads. */

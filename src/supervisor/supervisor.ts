@@ -14,6 +14,7 @@ import { type Instance, netnsName, netnsPath, type ResourceKey, workloadCgroup }
 import { createLogger, type Logger } from '../log.ts';
 import { memoryOf } from '../telemetry/memory.ts';
 import { isPopulated } from '../workload/populated.ts';
+import { isSplicing } from '../workload/readers.ts';
 import { busyCidrs } from './busy-cidrs.ts';
 import { describeChanges } from './changes.ts';
 import { DataplaneHandle } from './dataplane-handle.ts';
@@ -288,6 +289,6 @@ function adHocWorkload(request: AdHocRequest): Workload {
     namespace: request.namespace,
     labels: request.labels,
     serviceAccount: request.serviceAccount,
-    fastPath: 'auto',
+    fastPath: isSplicing(request.command ?? []) ? 'sender-only' : 'auto',
   };
 }

@@ -8,8 +8,18 @@ export type ReaderClass = 'AUTO' | 'GREEDY' | 'NEVER' | 'OFF';
 /** Wait edge-triggered, and read until EAGAIN: nothing is left behind in the second queue. */
 const GREEDY_READERS = ['envoy'];
 
-/** Splice from their sockets, which finds nothing among redirected bytes and waits for ever. They may send. */
+/**
+ * Splice from their sockets. What was redirected is out of splice's sight: it waits for ever, or takes what came later. They
+ * may send. Whoever is not on this list is found out by its first splice, which is too late for the connections that are
+ * promoted by then.
+ */
 const SPLICING_READERS = ['haproxy'];
+
+/** Does any word of the command name one of them? The program may be started by a shell or by env(1). */
+export function isSplicing(command: readonly string[]): boolean {
+  const words = command.flatMap((argument) => argument.split(/[^\w./-]+/));
+  return words.some((word) => SPLICING_READERS.includes(basename(word)));
+}
 
 /**
  * What the workload's configuration says comes first, then what its program is known to do, else the kernel looks how each
@@ -22,8 +32,8 @@ export function readerClass(
 ): ReaderClass {
   if (!mesh.fastPath.enabled || workload.fastPath === 'off') return 'OFF';
   if (workload.fastPath === 'sender-only') return 'NEVER';
+  if (isSplicing(command ?? [])) return 'NEVER';
   const program = basename(command?.[0] ?? '');
-  if (SPLICING_READERS.includes(program)) return 'NEVER';
   if ([...GREEDY_READERS, ...mesh.fastPath.greedyReaders].includes(program)) return 'GREEDY';
   return 'AUTO';
 }

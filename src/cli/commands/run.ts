@@ -20,6 +20,7 @@ export async function run(context: Context, command: readonly string[], options:
       namespace: options.namespace,
       serviceAccount: options.serviceAccount,
       labels: options.label,
+      command,
     });
     try {
       const exit = await runForeground(context.instance, key, {

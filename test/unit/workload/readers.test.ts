@@ -21,6 +21,16 @@ test.each([
   expect(classOf('auto', program)).toBe(reader);
 });
 
+test.each([
+  [['sh', '-c', 'exec /usr/sbin/haproxy -f x'], 'NEVER'],
+  [['sh', '-c', 'sleep 1;haproxy'], 'NEVER'],
+  [['env', 'A=b', 'haproxy'], 'NEVER'],
+  [['node', 'haproxy.js'], 'AUTO'],
+  [['node', '--url=http://haproxy-stats/'], 'AUTO'],
+] as const)('a program that splices is known inside of a command: %j is %s', (command, reader) => {
+  expect(readerClass(MESH, WORKLOAD, command)).toBe(reader);
+});
+
 test('what the workload says comes before what its program is known for', () => {
   expect(classOf('off', 'envoy')).toBe('OFF');
   expect(classOf('sender-only', 'envoy')).toBe('NEVER');
