@@ -33,6 +33,7 @@ export function changedXds(instance: Instance, wanted: XdsText): XdsType[] {
 
 /** Before Envoy runs: it reads the files when it starts. */
 export function writeXds(instance: Instance, wanted: XdsText): void {
+  pruneXds(instance, wanted);
   for (const type of changedXds(instance, wanted)) write(instance, type, wanted[type] ?? '');
 }
 
@@ -42,8 +43,11 @@ function write(instance: Instance, type: XdsType, text: string): void {
   replaceFile(file, text);
 }
 
-/** Removes the folders of plugins that are gone; nobody may subscribe to them any more. */
-export function pruneXds(instance: Instance, wanted: XdsText): void {
+/**
+ * Removes the folders of plugins that are gone. Only while Envoy does not run: a listener that drains keeps its subscriptions,
+ * a new one shares them, and what watches a folder that was removed never sees a file again.
+ */
+function pruneXds(instance: Instance, wanted: XdsText): void {
   if (!existsSync(instance.xdsDir)) return;
   for (const type of readdirSync(instance.xdsDir)) {
     if (isEcds(type) && wanted[type] === undefined) rmSync(join(instance.xdsDir, type), { recursive: true });
@@ -52,8 +56,7 @@ export function pruneXds(instance: Instance, wanted: XdsText): void {
 
 /**
  * Publishes to a running Envoy and waits until it accepted all.
- * @throws E_PROXY (E_POLICY for the policy) with Envoy's reason; all files are then what they were before. Without error,
- * those of plugins that are gone are removed.
+ * @throws E_PROXY (E_POLICY for the policy) with Envoy's reason; all files are then what they were before.
  */
 export async function publishXds(
   instance: Instance,
@@ -75,7 +78,6 @@ export async function publishXds(
     for (const [type, text] of before) if (text === undefined) rmSync(xdsFile(instance, type), { force: true });
     throw error;
   }
-  pruneXds(instance, wanted);
   return changed;
 }
 
@@ -93,6 +95,8 @@ async function publishOne(
   await until(clock, `Envoy took ${type} ${xdsVersion(text)}`, async () => {
     const now = await envoy.admin.subscription(type);
     if (now.version === xdsVersion(text)) return true;
+    // The last listener that had it has drained meanwhile; the next one reads the file.
+    if (isEcds(type) && now.version === undefined) return true;
     if (now.rejected > rejected) throw await refusal(envoy, type);
     return false;
   });

