@@ -6,7 +6,8 @@
 #include "fastpath_state.h"
 #include "waiting.h"
 
-#define PSOCK_FLAGS 7UL /* flag bits in sk_user_data */
+#define PSOCK_FLAGS 7UL	   /* flag bits in sk_user_data */
+#define SOCK_RCVBUF_LOCK 2 /* in sk_userlocks */
 
 /* May be redirected to as far as its way of waiting goes? REDIRECTED: yes. */
 static __always_inline enum shunt_outcome reader_outcome(struct shunt_socket_state *state,
@@ -66,6 +67,21 @@ static __always_inline bool is_memory_short(struct sock *reader)
 	return value;
 }
 
+/*
+ * Redirected bytes are charged to the reader's receive buffer, and TCP's window does not know of them. Where
+ * they fill it, what is then sent by TCP is dropped, and reading them updates no window: the rest waits for a
+ * timer that backs off, for seconds. Half of what the buffer is, or may grow to, is left to TCP, an empty
+ * queue or not: a message that is larger than the other half is TCP's.
+ */
+static __always_inline bool is_buffer_short(struct sock *reader, __u32 bytes)
+{
+	if (bytes <= (__u32)BPF_CORE_READ(reader, sk_rcvbuf) / 2)
+		return false;
+	if (BPF_CORE_READ_BITFIELD_PROBED(reader, sk_userlocks) & SOCK_RCVBUF_LOCK)
+		return true;
+	return bytes > (__u32)BPF_CORE_READ(reader, __sk_common.skc_net.net, ipv4.sysctl_tcp_rmem[2]) / 2;
+}
+
 static __always_inline enum shunt_outcome
 message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct tcp_sock *tcp)
 {
@@ -93,7 +109,7 @@ message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct 
 #endif
 	queued = queued_bytes(state, peer);
 	if (!config->max_queued_bytes || (queued && queued + size > config->max_queued_bytes) ||
-	    is_memory_short(peer))
+	    is_buffer_short(peer, queued + size) || is_memory_short(peer))
 		return SHUNT_OUTCOME_CREDIT;
 	if (bpf_msg_redirect_hash(msg, &sockets, &state->peer_key, BPF_F_INGRESS) != SK_PASS)
 		return SHUNT_OUTCOME_FAILED;

@@ -58,9 +58,14 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct netns_ipv4 {
+	int sysctl_tcp_rmem[3]; /* of sk_rcvbuf: least, at first, most */
+};
+
 struct net {
 	__u64 net_cookie; /* absent before 5.12 */
 	struct ns_common ns;
+	struct netns_ipv4 ipv4;
 };
 
 typedef struct {
@@ -125,6 +130,8 @@ struct sock {
 	__u16 sk_protocol;
 	__s32 sk_peek_off; /* negative: off */
 	int sk_rcvlowat;
+	int sk_rcvbuf;
+	__u8 sk_userlocks : 4;	  /* SOCK_RCVBUF_LOCK: SO_RCVBUF was set, and sk_rcvbuf does not grow */
 	struct socket *sk_socket; /* NULL: not accepted yet, or closed */
 	void *sk_user_data; /* of a socket in a sockmap: struct sk_psock *, flags in the low three bits */
 };

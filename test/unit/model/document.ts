@@ -48,11 +48,16 @@ function openSection(tried: (typeof OPEN)[number]): string {
   return `### ${tried.name}\n\n${tried.seen}\n\n${trace(tried, false)}\n\nWith the rule \`${tried.rule}\`: all hold in ${grouped(states)} states.`;
 }
 
+function withoutSection(tried: (typeof WITHOUT)[number]): string {
+  const seen = tried.seen === undefined ? '' : `${tried.seen}\n\n`;
+  return `### Without \`${tried.rule}\`: ${tried.name}\n\n${seen}${trace(tried, false)}`;
+}
+
 /** The whole page. */
 export function page(): string {
   const holds = HOLDS.map((tried) => [tried.name, sizeOf(tried.scenario), grouped(run(tried, {}).states)]);
   const invariants = Object.entries(INVARIANTS).map(([name, text]) => [`\`${name}\``, text]);
-  const without = WITHOUT.map((tried) => `### Without \`${tried.rule}\`: ${tried.name}\n\n${trace(tried, false)}`);
+  const without = WITHOUT.map(withoutSection);
   const remains = REMAINS.map((tried) => `### ${tried.name}\n\n${trace(tried, true)}`);
   return `<!-- Written by test/unit/model/document.ts from what the model finds; do not edit. -->
 
@@ -98,8 +103,6 @@ ${without.join('\n\n')}
 Each is found in the model of the code as it is, and closed by a rule that the code does not have.
 
 - \`fresh\`: after linking, nothing is redirected before the reader read by TCP once more.
-- \`receiveBuffer\`: unread redirected bytes leave room in the reader's receive buffer, which they are charged to: where it
-  cannot grow, half of \`sk_rcvbuf\` is enough on kernel 6.18, all of it is too much.
 - \`oneQueue\`: a reader that stopped being safe is redirected to until its redirected queue is empty.
 - \`alone\`: nothing goes by TCP while another thread's redirect is decided and not in the queue yet.
 

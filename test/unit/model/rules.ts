@@ -16,7 +16,7 @@ export interface Rules {
   readonly liveKeys: boolean;
   /** After linking, the reader must have read by TCP once more before the first redirect. */
   readonly fresh: boolean;
-  /** No more unread redirected bytes than the reader's receive buffer has room for. */
+  /** message_outcome: no more unread redirected bytes than leave room in the reader's receive buffer. */
   readonly receiveBuffer: boolean;
   /** A reader that is no longer safe to redirect to gets redirects all the same until its redirected queue is empty. */
   readonly oneQueue: boolean;
@@ -33,7 +33,7 @@ export const CODE: Rules = {
   blocking: true,
   liveKeys: true,
   fresh: false,
-  receiveBuffer: false,
+  receiveBuffer: true,
   oneQueue: false,
   alone: false,
 };

@@ -1,0 +1,54 @@
+/** Redirected bytes are charged to the reader's receive buffer: what is then sent by TCP must still find room in it. */
+import { execFileSync } from 'node:child_process';
+import { describe, expect, test } from 'vitest';
+import { allNeed } from '../../support/capabilities.ts';
+import { IPS, Sandbox, type Side } from './sandbox.ts';
+
+allNeed('fast path');
+
+const KIB = 1024;
+const MESSAGE = 16 * KIB;
+const CREDIT = 1024 * KIB;
+const BUFFER = 128 * KIB;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+
+function inNamespace(sandbox: Sandbox, side: Side, ...command: readonly string[]): string {
+  return execFileSync('nsenter', [`--net=${sandbox.netns(side)}`, ...command], { encoding: 'utf8' });
+}
+
+/** Segments that a namespace dropped, since it was made, because a receive buffer was full. */
+function segmentsDropped(sandbox: Sandbox, side: Side): number {
+  const [names = [], values = []] = inNamespace(sandbox, side, 'cat', '/proc/net/netstat')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([group]) => group === 'TcpExt:');
+  const counters = ['RcvPruned', 'TCPRcvQDrop'].map((name) => values[names.indexOf(name)]);
+  return counters.reduce((sum, value) => sum + Number(value), 0);
+}
+
+describe('what goes by TCP to a reader that stopped is not dropped when its buffer is bounded', () => {
+  test.each([
+    ['by SO_RCVBUF', BUFFER / 2, ''],
+    ['by its namespace', 0, `net.ipv4.tcp_rmem=4096 ${BUFFER / 2} ${BUFFER}`],
+  ] as const)('%s', async (_, option, sysctl) => {
+    await using sandbox = new Sandbox({ settings: { maxQueuedBytes: CREDIT } });
+    if (sysctl !== '') inNamespace(sandbox, 'b', 'sysctl', '-qw', sysctl);
+    const { client, server } = await sandbox.pair({
+      sides: ['a', 'b'],
+      ip: IPS.b,
+      prepare: async (_, reader) => option > 0 && (await reader.do('option', SOL_SOCKET, SO_RCVBUF, option)),
+    });
+    const redirected = sandbox.fastPath.bytes('REDIRECTED');
+    let sent = 0;
+    for (let written = 1; written > 0; sent += written) written = (await client.do('write', MESSAGE)).bytes;
+    expect((await server.do('read', sent, 10_000)).bytes).toBe(sent);
+    expect(segmentsDropped(sandbox, 'b')).toBe(0);
+    // It was redirected to while there was room, by TCP afterwards, and is redirected to again.
+    expect(sandbox.fastPath.bytes('REDIRECTED') - redirected).toBe(BUFFER / 2);
+    expect(sandbox.fastPath.messages('CREDIT')).toBe(1);
+    const before = sandbox.fastPath.messages('REDIRECTED');
+    await sandbox.rounds(client, server, 20);
+    expect(sandbox.fastPath.messages('REDIRECTED') - before).toBeGreaterThanOrEqual(38);
+  });
+});
