@@ -13,6 +13,11 @@ export interface Build {
 
 const BUILT = join(import.meta.dirname, '../../build');
 
+/** Of the running kernel; another at each boot. */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
 /** What scripts/build makes. */
 export const THIS_BUILD: Build = { objects: join(BUILT, 'bpf'), native: join(BUILT, 'native') };
 

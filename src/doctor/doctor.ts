@@ -1,7 +1,7 @@
 /** Runs the probes and says what each found. */
 import { release } from 'node:os';
 import { type Clock, systemClock } from '../clock.ts';
-import { type Build, buildHash, THIS_BUILD } from './build.ts';
+import { type Build, bootId, buildHash, THIS_BUILD } from './build.ts';
 import { Lab } from './lab.ts';
 import type { Finding, Probe, Report } from './probe.ts';
 import { PROBES } from './probes.ts';
@@ -30,7 +30,13 @@ export async function examine(options: DoctorOptions = {}): Promise<Report> {
     const found = await observeTwice(probe, lab);
     return finding(probe, expected, found);
   });
-  return { kernel: release(), build: hash, findings, tookMs: Math.round(clock.monotonicMs() - startMs) };
+  return {
+    kernel: release(),
+    boot: bootId(),
+    build: hash,
+    findings,
+    tookMs: Math.round(clock.monotonicMs() - startMs),
+  };
 }
 
 async function withLab(

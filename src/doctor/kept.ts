@@ -1,14 +1,14 @@
 /** What a doctor found out stays true until the next boot or build: it is kept, so that `up` asks once. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { dirname } from 'node:path';
-import { buildHash, THIS_BUILD } from './build.ts';
+import { dirname, join } from 'node:path';
+import { bootId, buildHash, THIS_BUILD } from './build.ts';
 import { type DoctorOptions, examine } from './doctor.ts';
 import type { Report } from './probe.ts';
 import { PROBES } from './probes.ts';
 
-/** On a tmpfs: it does not survive a boot. */
-export const KEPT_FILE = '/run/shunt/doctor.json';
+/** With the build that it is about: on the machine itself `down` leaves nothing. */
+export const KEPT_FILE = join(import.meta.dirname, '../../build/doctor.json');
 
 export interface KeptOptions extends DoctorOptions {
   /** Default: {@link KEPT_FILE}. */
@@ -22,7 +22,8 @@ export interface KeptOptions extends DoctorOptions {
 export async function currentReport(options: KeptOptions = {}): Promise<Report> {
   const { file = KEPT_FILE, build = THIS_BUILD, probes = PROBES } = options;
   const kept = read(file);
-  if (kept?.kernel === release() && kept.build === buildHash(build, probes)) return kept;
+  const isCurrent = kept?.kernel === release() && kept.boot === bootId() && kept.build === buildHash(build, probes);
+  if (kept !== undefined && isCurrent) return kept;
   return await newReport(options);
 }
 

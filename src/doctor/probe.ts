@@ -41,6 +41,8 @@ export interface Finding {
 export interface Report {
   /** As `uname -r` says. */
   readonly kernel: string;
+  /** The kernel's boot id: its settings may be others at the next. */
+  readonly boot: string;
   /** Hash of what was probed with: BPF objects and native programs of this build. */
   readonly build: string;
   readonly findings: readonly Finding[];

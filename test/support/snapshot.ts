@@ -27,6 +27,7 @@ export function machineSnapshot(instanceName: string): Record<string, string[]> 
     cgroups: tree(join(cgroup2Mount(), 'shunt', instanceName)),
     pins: tree(join('/sys/fs/bpf/shunt', instanceName)),
     files: tree(join('/run/shunt', instanceName)),
+    filesOfAll: existsSync('/run/shunt') ? plainFiles('/run/shunt') : [],
     filters: names('/sys/class/net')
       .filter((device) => !foreign(device))
       .flatMap((device) =>
@@ -71,6 +72,13 @@ function processesNaming(instanceName: string): string[] {
         return [];
       }
     });
+}
+
+function plainFiles(dir: string): string[] {
+  return readdirSync(dir, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
 }
 
 function tree(dir: string): string[] {

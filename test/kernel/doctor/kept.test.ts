@@ -41,6 +41,7 @@ it('asks once, and keeps the answer for its owner alone', async () => {
 
 it.each([
   ['another kernel', (report: Report) => ({ ...report, kernel: '5.10.0' })],
+  ['another boot', (report: Report) => ({ ...report, boot: 'before' })],
   ['another build', (report: Report) => ({ ...report, build: '0123456789abcdef' })],
 ])('asks again after %s was examined', async (_, change) => {
   const first = await currentReport({ probes: [probe], file });

@@ -42,7 +42,13 @@ function finding(id: string, verdict: Verdict, disables: Finding['disables'] = '
   };
 }
 
-const report = (...findings: Finding[]): Report => ({ kernel: '6.1.0', build: 'b', findings, tookMs: 1234 });
+const report = (...findings: Finding[]): Report => ({
+  kernel: '6.1.0',
+  boot: 'now',
+  build: 'b',
+  findings,
+  tookMs: 1234,
+});
 
 describe('the fast path', () => {
   it('is armed when every probe that guards it says supported', () => {
