@@ -86,21 +86,32 @@ describe('docs/existing-envoy.md', () => {
     expect(new Set(kinds)).toEqual(new Set(['file', 'sh', 'text', 'sh background']));
   });
 
+  /** A step that fails takes those after it with it: they would wait for what never came. */
+  let broken = false;
+  const step = (name: string, work: () => Promise<void> | void): void => {
+    it(name, async ({ skip }) => {
+      skip(broken, 'a step before it failed');
+      broken = true;
+      await work();
+      broken = false;
+    });
+  };
+
   for (const [index, { language, about, text, line }] of blocks.entries()) {
     const what = text.split('\n')[0];
     if (about.includes('.')) {
-      it(`line ${line}: the file ${about}`, () => {
+      step(`line ${line}: the file ${about}`, () => {
         mkdirSync(dirname(join(dir, about)), { recursive: true });
         writeFileSync(join(dir, about), text);
       });
     } else if (about === 'background') {
-      it(`line ${line}: starts ${what}`, () => {
+      step(`line ${line}: starts ${what}`, () => {
         expect(keep(text.trim()).pid).toBeGreaterThan(0);
       });
     } else if (language === 'sh') {
       const next = blocks[index + 1];
       const said = next?.language === 'text' ? next.text : '';
-      it(`line ${line}: ${what}`, async () => {
+      step(`line ${line}: ${what}`, async () => {
         expect(await run('bash', '-e', '-o', 'pipefail', '-c', text)).toMatchObject({
           code: 0,
           stdout: said,
