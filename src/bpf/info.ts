@@ -44,7 +44,7 @@ export function programCost(fd: number, what: string): ProgramCost {
 const BPF_STATS_RUN_TIME = 0;
 
 /**
- * Makes the kernel measure every BPF program of the machine until disposed: two reads of the clock a run, some 20 to 50 ns.
+ * Makes the kernel measure every BPF program of the machine until disposed: two reads of the clock a run.
  * Goes with the process; independent of the setting kernel.bpf_stats_enabled. Least kernel: 5.8. @throws E_SYSCALL.
  */
 export function enableRunStats(): Disposable {

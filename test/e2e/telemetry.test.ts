@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -183,6 +183,19 @@ describe('what shunt tells about a mesh with traffic', () => {
     expect(people.stdout).toMatch(/FROM +TO +OPEN +MESSAGES\/S +BYTES\/S +FAST PATH +THE REST\n/);
     expect(people.stdout).toMatch(/\nredirect +\d+ +\d+ +\d+\.\d %\n/);
     expect(await mesh.cli('top', '-n', '0')).toMatchObject({ code: 2 });
+  });
+
+  it('goes on counting while no supervisor runs', async () => {
+    const before = await metrics();
+    process.kill(supervisor, 'SIGKILL');
+    await waitFor('the supervisor is gone', () => !existsSync(`/proc/${supervisor}`));
+    await mesh.ok('up', '-f', mesh.dir);
+    supervisor = (await mesh.api.status()).supervisor.pid;
+    const after = await metrics();
+    expect(after.get(REDIRECTED)).toBeGreaterThan(before.get(REDIRECTED) ?? 0);
+    for (const name of ['shunt_fast_path_promotions_total', 'shunt_connects_total{result="captured"}']) {
+      expect(after.get(name), name).toBeGreaterThanOrEqual(before.get(name) ?? Number.POSITIVE_INFINITY);
+    }
   });
 
   /** Does the supervisor hold the kernel's switch? */
