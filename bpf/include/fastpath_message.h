@@ -38,6 +38,15 @@ static __always_inline enum shunt_outcome reader_outcome(struct shunt_socket_sta
 }
 
 /*
+ * A reader that changed its way of waiting while redirected bytes are unread gets more of them: bytes in both
+ * of its queues are what it would stall on. From the empty queue on it is served by TCP.
+ */
+static __always_inline bool is_by_waiting(enum shunt_outcome outcome)
+{
+	return outcome == SHUNT_OUTCOME_READER_EDGE || outcome == SHUNT_OUTCOME_READER_UNKNOWN;
+}
+
+/*
  * Redirected bytes that the reader has not read. Where the kernel does not keep count: what was redirected
  * since the queue was last seen empty, which is never less.
  */
@@ -101,13 +110,13 @@ message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct 
 		return SHUNT_OUTCOME_STALE_PEER;
 	/* What lasts before what passes, so that people see the reason that they can do something about. */
 	outcome = reader_outcome(state, reader);
-	if (outcome != SHUNT_OUTCOME_REDIRECTED)
+	queued = queued_bytes(state, peer);
+	if (outcome != SHUNT_OUTCOME_REDIRECTED && !(queued && is_by_waiting(outcome)))
 		return outcome;
 #ifndef SHUNT_TEST_WITHOUT_HANDOVER /* a test shows that it catches the race without this */
 	if (BPF_CORE_READ((struct tcp_sock *)peer, copied_seq) != tcp->write_seq)
 		return SHUNT_OUTCOME_HANDOVER;
 #endif
-	queued = queued_bytes(state, peer);
 	if (!config->max_queued_bytes || (queued && queued + size > config->max_queued_bytes) ||
 	    is_buffer_short(peer, queued + size) || is_memory_short(peer))
 		return SHUNT_OUTCOME_CREDIT;

@@ -69,6 +69,22 @@ test('stops when a promoted reader changes to edge-triggered, and goes on when i
   expect(sandbox.fastPath.messages('REDIRECTED') - before).toBeGreaterThanOrEqual(2 * ROUNDS - 2);
 });
 
+test.each(['edge-short', 'output'] as const)(
+  'never stalls when a promoted reader changes to %s with bytes unread',
+  async (how) => {
+    await using sandbox = new Sandbox();
+    const { client, server } = await sandbox.pair();
+    for (let i = 0; i < 20; i++) {
+      await client.do('write', 100);
+      await server.do('wait', how);
+      await client.do('write', 3000);
+      expect(await server.try('read', 3100, 2000)).toMatchObject({ bytes: 3100, wrong: 0, error: '' });
+      await server.do('wait', 'level');
+      await sandbox.rounds(client, server, 2);
+    }
+  },
+);
+
 test('lets a reader send whose cgroup says never, and redirects nothing to it', async () => {
   await using sandbox = new Sandbox({ server: Reader.NEVER });
   const { client, server } = await sandbox.pair();

@@ -118,6 +118,13 @@ export const WITHOUT: readonly (Case & {
       'Kernel 6.18, SO_RCVBUF of 64 KiB, credit 256 KiB: a reader that stopped for 7 s gets the last 16 KiB 6.3 s after it reads ' +
       'again; by TCP alone at once. The same without SO_RCVBUF where `net.ipv4.tcp_rmem` ends below the credit.',
   },
+  ...[...BY_EVENT, 'level-drain' as const].map((reader) => ({
+    name: `${reader}: becomes edge-triggered while redirected bytes are unread`,
+    rule: 'oneQueue' as const,
+    scenario: { ...LINKED, reader, credit: 9, event: 'reader becomes edge-short' as const },
+    breaks: 'stall' as const,
+    seen: 'Kernel 6.18, a level-triggered reader that becomes edge-triggered between the two messages: 5 stalls of 5.',
+  })),
 ];
 
 /** What the code does not keep, and the rule that it lacks. `seen`: on a kernel, not only in the model. */
@@ -132,13 +139,6 @@ export const OPEN: readonly (Case & {
     scenario: { ...SIZE, ...reader, pauses: 1 },
     breaks: 'order' as const,
     seen: 'Not seen on a kernel: it takes a promotion by a segment without payload, and a fallback, within few instructions.',
-  })),
-  ...[...BY_EVENT, 'level-drain' as const].map((reader) => ({
-    name: `${reader}: becomes edge-triggered while redirected bytes are unread`,
-    rule: 'oneQueue' as const,
-    scenario: { ...LINKED, reader, credit: 9, event: 'reader becomes edge-short' as const },
-    breaks: 'stall' as const,
-    seen: 'Kernel 6.18, a level-triggered reader that becomes edge-triggered between the two messages: 5 stalls of 5.',
   })),
   {
     name: 'two threads write to one socket without a lock of their own',

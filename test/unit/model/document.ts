@@ -103,7 +103,6 @@ ${without.join('\n\n')}
 Each is found in the model of the code as it is, and closed by a rule that the code does not have.
 
 - \`fresh\`: after linking, nothing is redirected before the reader read by TCP once more.
-- \`oneQueue\`: a reader that stopped being safe is redirected to until its redirected queue is empty.
 - \`alone\`: nothing goes by TCP while another thread's redirect is decided and not in the queue yet.
 
 ${OPEN.map(openSection).join('\n\n')}

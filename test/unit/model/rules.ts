@@ -18,7 +18,7 @@ export interface Rules {
   readonly fresh: boolean;
   /** message_outcome: no more unread redirected bytes than leave room in the reader's receive buffer. */
   readonly receiveBuffer: boolean;
-  /** A reader that is no longer safe to redirect to gets redirects all the same until its redirected queue is empty. */
+  /** message_outcome: a reader that is no longer safe to redirect to gets redirects all the same until its redirected queue is empty. */
   readonly oneQueue: boolean;
   /** While another thread's redirect is not in the queue yet, nothing goes by TCP. */
   readonly alone: boolean;
@@ -34,7 +34,7 @@ export const CODE: Rules = {
   liveKeys: true,
   fresh: false,
   receiveBuffer: true,
-  oneQueue: false,
+  oneQueue: true,
   alone: false,
 };
 

@@ -61,12 +61,13 @@ function nonblockingOutcome(state: State, scenario: Scenario, rules: Rules): Out
 
 function waitingOutcome(state: State, scenario: Scenario, rules: Rules): [OutcomeName, peerSeenLevel: boolean] {
   if (scenario.member === 'greedy') return ['REDIRECTED', state.peerSeenLevel];
+  const refused = (outcome: OutcomeName): OutcomeName =>
+    rules.oneQueue && state.psock !== '' ? 'REDIRECTED' : outcome;
   const waiting = waitingOf(state);
   if (waiting === 'LEVEL') return ['REDIRECTED', true];
-  if (rules.oneQueue && state.psock !== '') return ['REDIRECTED', state.peerSeenLevel];
-  if (waiting === 'EDGE') return [rules.edge ? 'READER_EDGE' : 'REDIRECTED', false];
+  if (waiting === 'EDGE') return [rules.edge ? refused('READER_EDGE') : 'REDIRECTED', false];
   if (waiting === 'UNSEEN' && state.peerSeenLevel) return ['REDIRECTED', true];
-  return [state.kind === 'blocking' && !rules.blocking ? 'REDIRECTED' : 'READER_UNKNOWN', false];
+  return [state.kind === 'blocking' && !rules.blocking ? 'REDIRECTED' : refused('READER_UNKNOWN'), false];
 }
 
 function creditOutcome(state: State, bytes: number, scenario: Scenario, rules: Rules): OutcomeName {
