@@ -77,6 +77,11 @@ describe('the answer about a socket', () => {
       'refused: refused for good: SO_RCVLOWAT was set',
     ],
     [
+      'of a workload that splices',
+      { state: { ...STATE, phase: Phase.REFUSED, refusal: Counter.REFUSED_OPTION } },
+      'refused: refused for good: SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF or TCP_REPAIR is set, or its workload splices',
+    ],
+    [
       'that waits edge-triggered',
       { state: { ...STATE, refusal: Counter.REFUSED_EDGE } },
       'waiting: refused so far: the reader waits edge-triggered and is not known to read until EAGAIN (nginx, pid 12)',
