@@ -124,7 +124,10 @@ interface Assignment {
   readonly previous: Readonly<Record<ResourceKey, string>>;
 }
 
-/** First what is asked for, then what is kept, then what is new: so a newcomer never takes the address of another. */
+/**
+ * First what is asked for, then what is kept, then what is new: so a newcomer never takes the address of another; nor of one
+ * that leaves in the same change, as long as there are others: it is removed last, and its device still has that address.
+ */
 function assign({ what, keys, cidr, fixed, taken, previous }: Assignment): Record<ResourceKey, string> {
   const used = new Set(taken);
   const chosen = new Map<ResourceKey, number>();
@@ -141,19 +144,31 @@ function assign({ what, keys, cidr, fixed, taken, previous }: Assignment): Recor
     const address = parseIpv4(previous[key] ?? '');
     if (!chosen.has(key) && address !== undefined && isHost(address) && !used.has(address)) take(key, address);
   }
+  const leaving = new Set(Object.values(previous).map(parseIpv4));
   for (const key of sorted) {
     if (chosen.has(key)) continue;
-    const first = hash(key) % hosts;
-    let tried = 0;
-    while (tried < hosts && used.has(cidr.base + 1 + ((first + tried) % hosts))) tried += 1;
-    if (tried === hosts) {
+    const address =
+      freeHost(key, cidr, (host) => used.has(host) || leaving.has(host)) ??
+      freeHost(key, cidr, (host) => used.has(host));
+    if (address === undefined) {
       const room = what === 'workload' ? hosts - 1 : hosts;
       const full = `${what}Cidr ${formatCidr(cidr)} is full: ${keys.length} ${what}s, room for ${room}`;
       throw new ShuntError('E_CONFIG', `${full}; set a larger spec.network.${what}Cidr in the Mesh`);
     }
-    take(key, cidr.base + 1 + ((first + tried) % hosts));
+    take(key, address);
   }
   return Object.fromEntries(sorted.map((key) => [key, formatIpv4(chosen.get(key) as number)]));
+}
+
+/** The first that is not taken, from the key's own place on. */
+function freeHost(key: ResourceKey, cidr: Cidr, isTaken: (address: number) => boolean): number | undefined {
+  const hosts = cidrSize(cidr) - 2;
+  const first = hash(key) % hosts;
+  for (let tried = 0; tried < hosts; tried += 1) {
+    const address = cidr.base + 1 + ((first + tried) % hosts);
+    if (!isTaken(address)) return address;
+  }
+  return undefined;
 }
 
 /** The same on every machine and in every version: an address may depend on it. */

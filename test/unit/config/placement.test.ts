@@ -184,3 +184,12 @@ describe('networks', () => {
     expect(() => place({ serviceCidr: '10.9.0.0/24' }, { a: '10.9.0.255' })).toThrow('is the first or last address');
   });
 });
+
+test('gives a newcomer no address that another leaves in the same change, as long as there are others', () => {
+  const network = { workloadCidr: '10.1.0.0/28' };
+  const before = placeTopology(modelOf(['a', 'b', 'c', 'd'], {}, network), undefined, options);
+  const few = placeTopology(modelOf(['e', 'f', 'g', 'h'], {}, network), before, options);
+  expect(Object.values(few.workloadIps).filter((ip) => Object.values(before.workloadIps).includes(ip))).toEqual([]);
+  const many = placeTopology(modelOf([...'efghijklmnopq'], {}, network), before, options);
+  expect(new Set(Object.values(many.workloadIps)).size).toBe(13);
+});
