@@ -22,9 +22,10 @@
  * What must hold for a redirect (docs/fastpath.md says what breaks otherwise): both ends are promoted and
  * proved to be one connection; neither has a feature that a socket in a socket hash loses; the reader is
  * non-blocking, and waits so that data in two queues cannot be overlooked, or did and has not read all since;
- * it has read all that came by TCP; its queue is within the credit and half of its receive buffer. A message
- * larger than the whole credit is let into an empty queue: the queue is bounded by the larger of the credit
- * and one message, and the kernel cuts a message at 17 page fragments (about half a MiB).
+ * it has read all that came by TCP, and some of it after linking; its queue is within the credit and half of
+ * its receive buffer. A message larger than the whole credit is let into an empty queue: the queue is bounded
+ * by the larger of the credit and one message, and the kernel cuts a message at 17 page fragments (about half
+ * a MiB).
  *
  * There is no way back: sockets, socket hash and program hold each other until the sockets close. Detaching
  * or unpinning stops nothing, and deleting a live key throws away what was not read. settings.paused stops

@@ -11,7 +11,7 @@
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
 
-#define SHUNT_ABI_VERSION 2
+#define SHUNT_ABI_VERSION 3
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
@@ -167,8 +167,11 @@ struct shunt_socket_state {
 	__u32 peer_refusal;    /* enum shunt_outcome: why the peer is not promoted; 0: not known */
 	__u32 queued_bytes;    /* redirected since the peer's queue was last seen empty; not used where the
 				  kernel counts */
+	__u32 linked_seq;      /* the peer's copied_seq when it was linked; while it is still that, nothing is
+				  redirected */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct shunt_socket_state) == 128, "shunt_socket_state");
+_Static_assert(sizeof(struct shunt_socket_state) == 136, "shunt_socket_state");
 
 /* Indices of map `counters`, PERCPU_ARRAY of u64. Never reset; survive the supervisor. */
 enum shunt_counter {

@@ -63,6 +63,19 @@ static __always_inline __u32 queued_bytes(struct shunt_socket_state *state, stru
 }
 
 /*
+ * Has the reader taken all that was sent by TCP, and something of it since it was linked? A recv that began
+ * before its socket was promoted may still be about to look at TCP's queue alone: it would take what comes by
+ * TCP past redirected bytes. A recv that ended after linking shows that there is none.
+ */
+static __always_inline bool is_handed_over(const struct shunt_socket_state *state, struct tcp_sock *sender,
+					   struct tcp_sock *reader)
+{
+	__u32 copied = BPF_CORE_READ(reader, copied_seq);
+
+	return copied == sender->write_seq && copied != state->linked_seq;
+}
+
+/*
  * The bound of all queues together is the kernel's own: redirected bytes count as TCP memory. From the
  * pressure mark on nothing is redirected, because a redirect that finds no memory fails the sender's send
  * with ENOMEM, where TCP would wait.
@@ -114,7 +127,7 @@ message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct 
 	if (outcome != SHUNT_OUTCOME_REDIRECTED && !(queued && is_by_waiting(outcome)))
 		return outcome;
 #ifndef SHUNT_TEST_WITHOUT_HANDOVER /* a test shows that it catches the race without this */
-	if (BPF_CORE_READ((struct tcp_sock *)peer, copied_seq) != tcp->write_seq)
+	if (!is_handed_over(state, tcp, (struct tcp_sock *)peer))
 		return SHUNT_OUTCOME_HANDOVER;
 #endif
 	if (!config->max_queued_bytes || (queued && queued + size > config->max_queued_bytes) ||

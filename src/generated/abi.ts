@@ -385,7 +385,7 @@ export const Settings: StructCodec<Settings> = {
   },
 };
 
-/** struct shunt_socket_state, 128 bytes. */
+/** struct shunt_socket_state, 136 bytes. */
 export interface SocketState {
   peerKey: FlowKey;
   cookie: bigint;
@@ -402,9 +402,10 @@ export interface SocketState {
   peerSeenLevel: number;
   peerRefusal: number;
   queuedBytes: number;
+  linkedSeq: number;
 }
 export const SocketState: StructCodec<SocketState> = {
-  size: 128,
+  size: 136,
   off: {
     peerKey: 0,
     cookie: 48,
@@ -421,6 +422,7 @@ export const SocketState: StructCodec<SocketState> = {
     peerSeenLevel: 116,
     peerRefusal: 120,
     queuedBytes: 124,
+    linkedSeq: 128,
   },
   encode(value, view, o) {
     FlowKey.encode(value.peerKey, view, o);
@@ -438,6 +440,8 @@ export const SocketState: StructCodec<SocketState> = {
     setU32(view, o + 116, value.peerSeenLevel, 'SocketState.peerSeenLevel');
     setU32(view, o + 120, value.peerRefusal, 'SocketState.peerRefusal');
     setU32(view, o + 124, value.queuedBytes, 'SocketState.queuedBytes');
+    setU32(view, o + 128, value.linkedSeq, 'SocketState.linkedSeq');
+    setU32(view, o + 132, 0, 'SocketState.reserved');
   },
   decode(view, o) {
     return {
@@ -456,6 +460,7 @@ export const SocketState: StructCodec<SocketState> = {
       peerSeenLevel: view.getUint32(o + 116, true),
       peerRefusal: view.getUint32(o + 120, true),
       queuedBytes: view.getUint32(o + 124, true),
+      linkedSeq: view.getUint32(o + 128, true),
     };
   },
 };

@@ -11,6 +11,26 @@ allNeed('fast path');
 const MIB = 1 << 20;
 const CREDIT = 128 * 1024;
 
+test('sends one more message by TCP after linking when the reader had read all before, then redirects', async () => {
+  await using sandbox = new Sandbox();
+  const { client, server } = await sandbox.pair({ waits: ['none', 'level'] });
+  expect(sandbox.fastPath.count('LINKED')).toBe(0);
+  await client.do('wait', 'level');
+  await server.do('write', 1);
+  await client.do('read', 1, 5000);
+  expect(sandbox.fastPath.count('LINKED')).toBe(1);
+  for (let sent = 0; sent < 3; sent++) {
+    await client.do('write', 100);
+    await server.do('read', 100, 5000);
+    expect(sandbox.fastPath.messages('HANDOVER')).toBe(1);
+    expect(sandbox.fastPath.messages('REDIRECTED')).toBe(sent);
+  }
+  // The client read after linking: nothing of the kind is needed towards it.
+  await server.do('write', 100);
+  await client.do('read', 100, 5000);
+  expect(sandbox.fastPath.messages('HANDOVER')).toBe(1);
+});
+
 test('pauses at once, loses nothing, and resumes', async () => {
   await using sandbox = new Sandbox();
   const { client, server } = await sandbox.pair();

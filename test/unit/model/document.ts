@@ -102,7 +102,6 @@ ${without.join('\n\n')}
 
 Each is found in the model of the code as it is, and closed by a rule that the code does not have.
 
-- \`fresh\`: after linking, nothing is redirected before the reader read by TCP once more.
 - \`alone\`: nothing goes by TCP while another thread's redirect is decided and not in the queue yet.
 
 ${OPEN.map(openSection).join('\n\n')}

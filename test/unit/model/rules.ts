@@ -14,7 +14,7 @@ export interface Rules {
   readonly blocking: boolean;
   /** Nobody deletes the key of a socket that lives. */
   readonly liveKeys: boolean;
-  /** After linking, the reader must have read by TCP once more before the first redirect. */
+  /** message_outcome: after linking, the reader must have read by TCP once more before the first redirect. */
   readonly fresh: boolean;
   /** message_outcome: no more unread redirected bytes than leave room in the reader's receive buffer. */
   readonly receiveBuffer: boolean;
@@ -32,7 +32,7 @@ export const CODE: Rules = {
   edge: true,
   blocking: true,
   liveKeys: true,
-  fresh: false,
+  fresh: true,
   receiveBuffer: true,
   oneQueue: true,
   alone: false,
