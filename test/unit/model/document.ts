@@ -38,7 +38,7 @@ function grouped(states: number): string {
 }
 
 function trace(tried: Case & { rule: string; breaks: string }, value: boolean): string {
-  const { counterexample } = run(tried, { [tried.rule]: value });
+  const { counterexample } = run(tried, { ...tried.rules, [tried.rule]: value });
   const steps = (counterexample?.trace ?? []).map((step, index) => `${String(index + 1).padStart(2)} ${step}`);
   return `Breaks \`${counterexample?.invariant}\` (${sizeOf(tried.scenario)}):\n\n\`\`\`\n${steps.join('\n')}\n\`\`\``;
 }

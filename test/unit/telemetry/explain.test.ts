@@ -21,6 +21,7 @@ const STATE: SocketState = {
   peerSeenLevel: 0,
   peerRefusal: 0,
   queuedBytes: 0,
+  linkedSeq: 0,
 };
 const FACTS: SocketFacts = {
   pid: 12,
