@@ -12,11 +12,15 @@ const ROUNDS = 4;
 const CLIENT_MS = 120_000;
 const LOOK_EVERY_MS = 100;
 
-/** Small ones between large ones, so that one connection changes again and again between both queues. */
+/**
+ * Small ones first: a program that treats large bodies in another way meets them on a connection that is promoted. Then
+ * small ones between large ones, so that one connection changes again and again between both queues.
+ */
 export function sizesUpTo(largestBytes: number): string {
+  const first = SMALL_BYTES.toSorted((a, b) => a - b);
   const rounds = Array.from({ length: ROUNDS }, () => [...SMALL_BYTES, MB]).flat();
   const large = [10 * MB, 100 * MB].filter((bytes) => bytes <= largestBytes);
-  return [...rounds, ...large, ...SMALL_BYTES].join(',');
+  return [...first, ...rounds, ...large, ...SMALL_BYTES].join(',');
 }
 
 export interface Exchanged {

@@ -8,7 +8,7 @@ import { TestMesh, waitFor } from '../support/mesh.ts';
 import { CLIENTS } from './clients.ts';
 import { exchange, sizesUpTo } from './exchange.ts';
 import { directionsOf } from './share.ts';
-import { type Client, NODE, type Place, type Subject, source } from './subject.ts';
+import { type Client, GREEDY_GO, NODE, type Place, type Subject, source } from './subject.ts';
 import { SUBJECTS } from './subjects/all.ts';
 import { PAGE, type Row, writePage } from './table.ts';
 
@@ -19,6 +19,11 @@ const PORTS = { envoy: 7000, direct: 7001 } as const;
 const ENVOY_PORT = 15001;
 
 const UPSTREAM = `
+apiVersion: shunt.dev/v1alpha1
+kind: Mesh
+metadata: { name: mesh }
+spec: { fastPath: { greedyReaders: ["${GREEDY_GO}"] } }
+---
 apiVersion: shunt.dev/v1alpha1
 kind: Workload
 metadata: { name: upstream }

@@ -70,9 +70,12 @@ export function firstLine(command: string, ...args: readonly string[]): string {
   return text.split('\n').find((line) => /\w/.test(line)) ?? '';
 }
 
+/** Under this name the mesh knows the Go program as a reader that reads until EAGAIN. */
+export const GREEDY_GO = 'go-greedy';
+
 /** Compiles into build/programs; the compilers themselves know what is out of date. */
-export const goProgram = (): string => {
-  const output = join(BUILD, 'go');
+export const goProgram = (name = 'go'): string => {
+  const output = join(BUILD, name);
   build('go', ['build', '-o', output, '.'], source('go'), { CGO_ENABLED: '0', GOFLAGS: '-mod=mod' });
   return output;
 };
@@ -81,6 +84,16 @@ export const rustProgram = (): string => {
   const target = join(BUILD, 'rust');
   build('cargo', ['build', '--quiet', '--release', '--locked', `--target-dir=${target}`], source('rust'));
   return join(target, 'release/programs');
+};
+
+/** The class path of Netty, from Maven Central. */
+export const nettyJars = (): string => {
+  const output = join(BUILD, 'netty');
+  // Maven asks the network each time
+  if (!existsSync(output)) {
+    build('mvn', ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${output}`], source('netty'));
+  }
+  return join(output, '*');
 };
 
 function build(command: string, args: readonly string[], cwd: string, env: Record<string, string> = {}): void {

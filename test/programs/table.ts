@@ -37,6 +37,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'refused-mptcp': 'a subflow of MPTCP',
   'refused-waiting': 'the reader was not seen waiting in a known way',
   unlinked: 'the peer is not promoted',
+  'stale-peer': 'the peer had closed',
 };
 
 export function writePage(rows: readonly Row[], subjects: readonly Subject[]): void {

@@ -1,4 +1,4 @@
-import { firstLine, goProgram, MB, missingExecutable, type Subject } from '../subject.ts';
+import { firstLine, GREEDY_GO, goProgram, MB, missingExecutable, type Subject } from '../subject.ts';
 
 const common = {
   protocol: 'echo' as const,
@@ -12,6 +12,27 @@ export const goEcho: Subject = {
   name: 'go',
   title: 'Go, MPTCP listener',
   command: ({ port }) => [goProgram(), 'echo', '0.0.0.0', String(port)],
+};
+
+/** Go waits edge-triggered, but only after a read that found nothing. */
+export const goGreedy: Subject = {
+  ...common,
+  name: 'go-greedy',
+  title: 'Go, in `greedyReaders`',
+  command: ({ port }) => [goProgram(GREEDY_GO), 'echo', '0.0.0.0', String(port)],
+};
+
+export const goGreedyProxy: Subject = {
+  ...common,
+  name: 'go-greedy-proxy',
+  title: 'Go, io.Copy proxy, in `greedyReaders`',
+  command: ({ port, upstream }) => [
+    goProgram(GREEDY_GO),
+    'proxy',
+    '0.0.0.0',
+    String(port),
+    `${upstream.ip}:${upstream.port}`,
+  ],
 };
 
 export const goProxy: Subject = {

@@ -34,10 +34,4 @@ const always = 'option splice-request\n  option splice-response';
 
 export const haproxyAlways = haproxy('haproxy-always', 'HAProxy, splice-request and -response', always);
 
-/** Not recognised by its name. */
-export const haproxyByShell: Subject = {
-  ...haproxy('haproxy-shell', 'HAProxy, splice-request and -response, started by a shell', always),
-  command: (place) => ['sh', '-c', 'exec "$0" "$@"', ...haproxyAlways.command(place)],
-};
-
 export const haproxySplice = haproxy('haproxy', 'HAProxy, splice-auto', 'option splice-auto');
