@@ -25,7 +25,8 @@
  * it has read all that came by TCP, and some of it after linking; its queue is within the credit and half of
  * its receive buffer. A message larger than the whole credit is let into an empty queue: the queue is bounded
  * by the larger of the credit and one message, and the kernel cuts a message at 17 page fragments (about half
- * a MiB).
+ * a MiB). While redirects of several threads that write to one socket are under way, order outranks the
+ * reader, the credit and a pause.
  *
  * There is no way back: sockets, socket hash and program hold each other until the sockets close. Detaching
  * or unpinning stops nothing, and deleting a live key throws away what was not read. settings.paused stops

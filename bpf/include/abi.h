@@ -11,7 +11,7 @@
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
 
-#define SHUNT_ABI_VERSION 3
+#define SHUNT_ABI_VERSION 4
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
@@ -144,9 +144,9 @@ enum shunt_phase {
  * Map `states`, SK_STORAGE: what is known of a socket; the kernel frees it with the socket. No entry: no
  * member's, or not looked at yet. User space reads it, with a descriptor of the socket as key, to explain.
  *
- * promote (softirq) and redirect (the sender, under the socket's lock) may run at once: `queued_bytes` and
- * `peer_seen_level` are redirect's, all else is promote's. A torn view of peer_* is harmless: a cookie that
- * is not the one found at the address makes the message go by TCP.
+ * promote (softirq) and redirect (the sender, under the socket's lock) may run at once: `queued_bytes`,
+ * `peer_seen_level`, `writer` and `crowded` are redirect's, all else is promote's. A torn view of peer_* is
+ * harmless: a cookie that is not the one found at the address makes the message go by TCP.
  */
 struct shunt_socket_state {
 	struct shunt_flow_key peer_key;
@@ -157,6 +157,8 @@ struct shunt_socket_state {
 	__u64 peer_cgroup_id; /* as in shunt_flow */
 	__u64 since_ns; /* CLOCK_MONOTONIC: of the promotion, or of the first look that was refused for the
 			   reason in `refusal`; 0: never looked at */
+	__u64 writer;	/* thread whose message was redirected last, as of bpf_get_current_pid_tgid(); 0: none
+			   that can still be under way */
 	__u32 phase;	/* enum shunt_phase */
 	__u32 refusal;	/* enum shunt_counter, REFUSED_*: why the last look did not promote or link */
 	__u32 vetoed;	/* number of the option that was set last and that a promoted socket would break; 0:
@@ -169,9 +171,9 @@ struct shunt_socket_state {
 				  kernel counts */
 	__u32 linked_seq;      /* the peer's copied_seq when it was linked; while it is still that, nothing is
 				  redirected */
-	__u32 reserved;
+	__u32 crowded;	       /* 1: messages of more threads than `writer` may be under way */
 };
-_Static_assert(sizeof(struct shunt_socket_state) == 136, "shunt_socket_state");
+_Static_assert(sizeof(struct shunt_socket_state) == 144, "shunt_socket_state");
 
 /* Indices of map `counters`, PERCPU_ARRAY of u64. Never reset; survive the supervisor. */
 enum shunt_counter {

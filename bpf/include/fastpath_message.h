@@ -8,6 +8,7 @@
 
 #define PSOCK_FLAGS 7UL	   /* flag bits in sk_user_data */
 #define SOCK_RCVBUF_LOCK 2 /* in sk_userlocks */
+#define REFERENCES_ALONE 2 /* to a sender's psock: the socket hash's and the one of the call that sends */
 
 /* May be redirected to as far as its way of waiting goes? REDIRECTED: yes. */
 static __always_inline enum shunt_outcome reader_outcome(struct shunt_socket_state *state,
@@ -46,14 +47,18 @@ static __always_inline bool is_by_waiting(enum shunt_outcome outcome)
 	return outcome == SHUNT_OUTCOME_READER_EDGE || outcome == SHUNT_OUTCOME_READER_UNKNOWN;
 }
 
+static __always_inline struct sk_psock *socket_psock(struct sock *sk)
+{
+	return (struct sk_psock *)((unsigned long)BPF_CORE_READ(sk, sk_user_data) & ~PSOCK_FLAGS);
+}
+
 /*
  * Redirected bytes that the reader has not read. Where the kernel does not keep count: what was redirected
  * since the queue was last seen empty, which is never less.
  */
 static __always_inline __u32 queued_bytes(struct shunt_socket_state *state, struct sock *reader)
 {
-	unsigned long data = (unsigned long)BPF_CORE_READ(reader, sk_user_data);
-	struct sk_psock *psock = (struct sk_psock *)(data & ~PSOCK_FLAGS);
+	struct sk_psock *psock = socket_psock(reader);
 
 	if (bpf_core_field_exists(psock->msg_tot_len))
 		return BPF_CORE_READ(psock, msg_tot_len);
@@ -104,17 +109,50 @@ static __always_inline bool is_buffer_short(struct sock *reader, __u32 bytes)
 	return bytes > (__u32)BPF_CORE_READ(reader, __sk_common.skc_net.net, ipv4.sysctl_tcp_rmem[2]) / 2;
 }
 
+/*
+ * Is no redirect of another thread under way? The kernel lets the sender's lock go between the verdict and
+ * the reader's queue. What went by TCP meanwhile would be read before it, and a later message of that thread
+ * before an earlier one: the reader looks at both queues without a lock. Each call that sends holds a
+ * reference; so does one that receives, and a redirect towards the sender: those are taken for a thread that
+ * writes, for as long as they last. Asked only when another thread redirected since this was last true.
+ */
+static __always_inline bool is_alone(struct shunt_socket_state *state, struct sock *sender)
+{
+	if (!state->crowded && (!state->writer || state->writer == bpf_get_current_pid_tgid()))
+		return true;
+	if (BPF_CORE_READ(socket_psock(sender), refcnt.refs.counter) > REFERENCES_ALONE)
+		return false;
+	state->crowded = 0;
+	state->writer = 0;
+	return true;
+}
+
+/* May this many bytes more be queued? A queue that is empty takes a message that is larger than the credit.
+ */
+static __always_inline bool has_credit(const struct shunt_settings *config, struct sock *reader, __u32 queued,
+				       __u32 size)
+{
+	if (!config->max_queued_bytes || (queued && queued + size > config->max_queued_bytes))
+		return false;
+	return !is_buffer_short(reader, queued + size) && !is_memory_short(reader);
+}
+
+/*
+ * While redirects of several threads are under way, a message goes the same way whatever the reader, the
+ * credit and a pause say: order comes first.
+ */
 static __always_inline enum shunt_outcome
 message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct tcp_sock *tcp)
 {
 	const struct shunt_settings *config = settings_get();
+	bool alone = is_alone(state, (struct sock *)tcp);
 	struct sock *peer = (struct sock *)state->peer;
 	enum shunt_outcome outcome;
 	struct socket *reader;
 	__u32 size = msg->size;
 	__u32 queued;
 
-	if (!config || config->paused)
+	if (!config || (alone && config->paused))
 		return SHUNT_OUTCOME_PAUSED;
 	if (state->phase != SHUNT_PHASE_LINKED || !state->peer_cookie)
 		return state->peer_refusal ? state->peer_refusal : SHUNT_OUTCOME_UNLINKED;
@@ -124,17 +162,18 @@ message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct 
 	/* What lasts before what passes, so that people see the reason that they can do something about. */
 	outcome = reader_outcome(state, reader);
 	queued = queued_bytes(state, peer);
-	if (outcome != SHUNT_OUTCOME_REDIRECTED && !(queued && is_by_waiting(outcome)))
+	if (alone && outcome != SHUNT_OUTCOME_REDIRECTED && !(queued && is_by_waiting(outcome)))
 		return outcome;
 #ifndef SHUNT_TEST_WITHOUT_HANDOVER /* a test shows that it catches the race without this */
 	if (!is_handed_over(state, tcp, (struct tcp_sock *)peer))
 		return SHUNT_OUTCOME_HANDOVER;
 #endif
-	if (!config->max_queued_bytes || (queued && queued + size > config->max_queued_bytes) ||
-	    is_buffer_short(peer, queued + size) || is_memory_short(peer))
+	if (alone && !has_credit(config, peer, queued, size))
 		return SHUNT_OUTCOME_CREDIT;
 	if (bpf_msg_redirect_hash(msg, &sockets, &state->peer_key, BPF_F_INGRESS) != SK_PASS)
 		return SHUNT_OUTCOME_FAILED;
+	state->crowded = !alone;
+	state->writer = bpf_get_current_pid_tgid();
 	state->queued_bytes += size;
 	return SHUNT_OUTCOME_REDIRECTED;
 }

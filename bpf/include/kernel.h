@@ -17,6 +17,14 @@ typedef struct {
 	__s64 counter;
 } atomic64_t;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	atomic_t refs;
+} refcount_t;
+
 struct wait_queue_head {
 	struct list_head head;
 };
@@ -156,6 +164,7 @@ struct tcp_sock {
 };
 
 struct sk_psock {
+	refcount_t refcnt;	      /* one for the socket hash, one for each call that sends or receives */
 	struct list_head ingress_msg; /* redirected messages that were not read yet */
 	__u32 msg_tot_len;	      /* their bytes; absent on older kernels */
 };

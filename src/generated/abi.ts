@@ -385,7 +385,7 @@ export const Settings: StructCodec<Settings> = {
   },
 };
 
-/** struct shunt_socket_state, 136 bytes. */
+/** struct shunt_socket_state, 144 bytes. */
 export interface SocketState {
   peerKey: FlowKey;
   cookie: bigint;
@@ -394,6 +394,7 @@ export interface SocketState {
   peerCookie: bigint;
   peerCgroupId: bigint;
   sinceNs: bigint;
+  writer: bigint;
   phase: number;
   refusal: number;
   vetoed: number;
@@ -403,9 +404,10 @@ export interface SocketState {
   peerRefusal: number;
   queuedBytes: number;
   linkedSeq: number;
+  crowded: number;
 }
 export const SocketState: StructCodec<SocketState> = {
-  size: 136,
+  size: 144,
   off: {
     peerKey: 0,
     cookie: 48,
@@ -414,15 +416,17 @@ export const SocketState: StructCodec<SocketState> = {
     peerCookie: 72,
     peerCgroupId: 80,
     sinceNs: 88,
-    phase: 96,
-    refusal: 100,
-    vetoed: 104,
-    lookAgainSegments: 108,
-    seenLevel: 112,
-    peerSeenLevel: 116,
-    peerRefusal: 120,
-    queuedBytes: 124,
-    linkedSeq: 128,
+    writer: 96,
+    phase: 104,
+    refusal: 108,
+    vetoed: 112,
+    lookAgainSegments: 116,
+    seenLevel: 120,
+    peerSeenLevel: 124,
+    peerRefusal: 128,
+    queuedBytes: 132,
+    linkedSeq: 136,
+    crowded: 140,
   },
   encode(value, view, o) {
     FlowKey.encode(value.peerKey, view, o);
@@ -432,16 +436,17 @@ export const SocketState: StructCodec<SocketState> = {
     setU64(view, o + 72, value.peerCookie, 'SocketState.peerCookie');
     setU64(view, o + 80, value.peerCgroupId, 'SocketState.peerCgroupId');
     setU64(view, o + 88, value.sinceNs, 'SocketState.sinceNs');
-    setU32(view, o + 96, value.phase, 'SocketState.phase');
-    setU32(view, o + 100, value.refusal, 'SocketState.refusal');
-    setU32(view, o + 104, value.vetoed, 'SocketState.vetoed');
-    setU32(view, o + 108, value.lookAgainSegments, 'SocketState.lookAgainSegments');
-    setU32(view, o + 112, value.seenLevel, 'SocketState.seenLevel');
-    setU32(view, o + 116, value.peerSeenLevel, 'SocketState.peerSeenLevel');
-    setU32(view, o + 120, value.peerRefusal, 'SocketState.peerRefusal');
-    setU32(view, o + 124, value.queuedBytes, 'SocketState.queuedBytes');
-    setU32(view, o + 128, value.linkedSeq, 'SocketState.linkedSeq');
-    setU32(view, o + 132, 0, 'SocketState.reserved');
+    setU64(view, o + 96, value.writer, 'SocketState.writer');
+    setU32(view, o + 104, value.phase, 'SocketState.phase');
+    setU32(view, o + 108, value.refusal, 'SocketState.refusal');
+    setU32(view, o + 112, value.vetoed, 'SocketState.vetoed');
+    setU32(view, o + 116, value.lookAgainSegments, 'SocketState.lookAgainSegments');
+    setU32(view, o + 120, value.seenLevel, 'SocketState.seenLevel');
+    setU32(view, o + 124, value.peerSeenLevel, 'SocketState.peerSeenLevel');
+    setU32(view, o + 128, value.peerRefusal, 'SocketState.peerRefusal');
+    setU32(view, o + 132, value.queuedBytes, 'SocketState.queuedBytes');
+    setU32(view, o + 136, value.linkedSeq, 'SocketState.linkedSeq');
+    setU32(view, o + 140, value.crowded, 'SocketState.crowded');
   },
   decode(view, o) {
     return {
@@ -452,15 +457,17 @@ export const SocketState: StructCodec<SocketState> = {
       peerCookie: view.getBigUint64(o + 72, true),
       peerCgroupId: view.getBigUint64(o + 80, true),
       sinceNs: view.getBigUint64(o + 88, true),
-      phase: view.getUint32(o + 96, true),
-      refusal: view.getUint32(o + 100, true),
-      vetoed: view.getUint32(o + 104, true),
-      lookAgainSegments: view.getUint32(o + 108, true),
-      seenLevel: view.getUint32(o + 112, true),
-      peerSeenLevel: view.getUint32(o + 116, true),
-      peerRefusal: view.getUint32(o + 120, true),
-      queuedBytes: view.getUint32(o + 124, true),
-      linkedSeq: view.getUint32(o + 128, true),
+      writer: view.getBigUint64(o + 96, true),
+      phase: view.getUint32(o + 104, true),
+      refusal: view.getUint32(o + 108, true),
+      vetoed: view.getUint32(o + 112, true),
+      lookAgainSegments: view.getUint32(o + 116, true),
+      seenLevel: view.getUint32(o + 120, true),
+      peerSeenLevel: view.getUint32(o + 124, true),
+      peerRefusal: view.getUint32(o + 128, true),
+      queuedBytes: view.getUint32(o + 132, true),
+      linkedSeq: view.getUint32(o + 136, true),
+      crowded: view.getUint32(o + 140, true),
     };
   },
 };

@@ -1,4 +1,4 @@
-/** What is explored: the code as it is, the code without one rule, and the code with a rule that it does not have. */
+/** What is explored: the code as it is, the code without one rule, and what the code does not keep. */
 import { type Exploration, explore } from './explorer.ts';
 import { fastPath, type Invariant } from './model.ts';
 import { CODE, type Kind, type Rules, type Scenario } from './rules.ts';
@@ -136,14 +136,6 @@ export const WITHOUT: readonly (Case & {
     breaks: 'order' as const,
     seen: 'Not seen on a kernel: it takes a promotion by a segment without payload, and a fallback, within few instructions.',
   })),
-];
-
-/** What the code does not keep, and the rule that it lacks. `seen`: on a kernel, not only in the model. */
-export const OPEN: readonly (Case & {
-  readonly rule: keyof Rules;
-  readonly breaks: Invariant;
-  readonly seen: string;
-})[] = [
   {
     name: 'two threads write to one socket without a lock of their own',
     rule: 'alone',
@@ -156,7 +148,7 @@ export const OPEN: readonly (Case & {
   },
 ];
 
-/** What stays open with the rule that closes the rest. */
+/** What a rule of the code leaves open. */
 export const REMAINS: readonly (Case & { readonly rule: keyof Rules; readonly breaks: Invariant })[] = [
   {
     name: 'level: becomes edge-triggered while redirected bytes are unread, and the credit is used up',

@@ -1,7 +1,7 @@
 /** docs/fastpath-model.md: `node test/unit/model/document.ts` writes it, a test holds it equal to what the model finds. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Case, HOLDS, OPEN, REMAINS, run, WITHOUT } from './cases.ts';
+import { type Case, HOLDS, REMAINS, run, WITHOUT } from './cases.ts';
 import { INVARIANTS } from './model.ts';
 import type { Scenario } from './rules.ts';
 
@@ -41,11 +41,6 @@ function trace(tried: Case & { rule: string; breaks: string }, value: boolean): 
   const { counterexample } = run(tried, { ...tried.rules, [tried.rule]: value });
   const steps = (counterexample?.trace ?? []).map((step, index) => `${String(index + 1).padStart(2)} ${step}`);
   return `Breaks \`${counterexample?.invariant}\` (${sizeOf(tried.scenario)}):\n\n\`\`\`\n${steps.join('\n')}\n\`\`\``;
-}
-
-function openSection(tried: (typeof OPEN)[number]): string {
-  const { states } = run(tried, { [tried.rule]: true });
-  return `### ${tried.name}\n\n${tried.seen}\n\n${trace(tried, false)}\n\nWith the rule \`${tried.rule}\`: all hold in ${grouped(states)} states.`;
 }
 
 function withoutSection(tried: (typeof WITHOUT)[number]): string {
@@ -100,13 +95,7 @@ ${without.join('\n\n')}
 
 ## What the code does not keep
 
-Each is found in the model of the code as it is, and closed by a rule that the code does not have.
-
-- \`alone\`: nothing goes by TCP while another thread's redirect is decided and not in the queue yet.
-
-${OPEN.map(openSection).join('\n\n')}
-
-## What these rules leave
+Each is what one of these rules leaves open.
 
 ${remains.join('\n\n')}
 `;

@@ -20,7 +20,7 @@ export interface Rules {
   readonly receiveBuffer: boolean;
   /** message_outcome: a reader that is no longer safe to redirect to gets redirects all the same until its redirected queue is empty. */
   readonly oneQueue: boolean;
-  /** While another thread's redirect is not in the queue yet, nothing goes by TCP. */
+  /** message_outcome: while another thread's redirect is not in the queue yet, nothing goes by TCP. */
   readonly alone: boolean;
 }
 
@@ -35,7 +35,7 @@ export const CODE: Rules = {
   fresh: true,
   receiveBuffer: true,
   oneQueue: true,
-  alone: false,
+  alone: true,
 };
 
 /**

@@ -13,6 +13,7 @@ const STATE: SocketState = {
   peerCookie: 0n,
   peerCgroupId: 0n,
   sinceNs: NOW_NS - 3_000_000_000n,
+  writer: 0n,
   phase: Phase.NEW,
   refusal: 0,
   vetoed: 0,
@@ -22,6 +23,7 @@ const STATE: SocketState = {
   peerRefusal: 0,
   queuedBytes: 0,
   linkedSeq: 0,
+  crowded: 0,
 };
 const FACTS: SocketFacts = {
   pid: 12,
