@@ -20,6 +20,7 @@ const CHECKOUT = join(CACHE, 'checkout');
 /** Loops are about 7 times, forks about 40 times slower than on the machine itself. */
 const TIMEOUT_FACTOR = 30;
 const RACE_CONNECTIONS = 600;
+const THREADS_MESSAGES = 20_000;
 const GUEST_TIMEOUT_MS = 90 * 60_000;
 /** The rest is another mount (node_modules), large, or of no use to the kernel tier. */
 const NOT_COPIED = new Set(['.git', '.deps', 'node_modules', 'docs', 'examples']);
@@ -43,7 +44,7 @@ function script(vitestArguments: readonly string[]): string {
     mount --bind /.guest/modules ${ROOT}/node_modules
     cd ${ROOT}
     export PATH=${ROOT}/node_modules/.bin:$PATH CI=1 NO_COLOR=1
-    export SHUNT_TIMEOUT_FACTOR=${TIMEOUT_FACTOR} SHUNT_RACE_CONNECTIONS=${RACE_CONNECTIONS}
+    export SHUNT_TIMEOUT_FACTOR=${TIMEOUT_FACTOR} SHUNT_RACE_CONNECTIONS=${RACE_CONNECTIONS} SHUNT_THREADS_MESSAGES=${THREADS_MESSAGES}
     set +e
     node node_modules/vitest/vitest.mjs run --project=kernel --reporter=verbose --reporter=json \\
       --outputFile.json=/tmp/report.json ${quoted}

@@ -9,7 +9,7 @@ import { Sandbox } from './sandbox.ts';
 
 allNeed('fast path');
 
-/** Fewer where every instruction is emulated. Without the rule about one in a million is overtaken. */
+/** Fewer where every instruction is emulated. Without the rule about one in three million is overtaken: a run finds it now and then. */
 const MESSAGES = Number(process.env.SHUNT_THREADS_MESSAGES || 1_000_000);
 const MESSAGE_BYTES = 16;
 const THREADS = 4;
@@ -28,7 +28,7 @@ test('keeps the order of each of several threads that write to one socket withou
   expect(JSON.parse(stdout)).toEqual({ messages: MESSAGES, overtaken: 0 });
   // That both ways were gone.
   const outcomes = JSON.stringify(sandbox.fastPath.outcomes());
-  expect(sandbox.fastPath.messages('REDIRECTED'), outcomes).toBeGreaterThan(MESSAGES / 1000);
-  expect(sandbox.fastPath.messages('CREDIT'), outcomes).toBeGreaterThan(MESSAGES / 1000);
-  expect(sandbox.fastPath.messages('HANDOVER'), outcomes).toBeGreaterThan(MESSAGES / 1000);
+  expect(sandbox.fastPath.messages('REDIRECTED'), outcomes).toBeGreaterThan(MESSAGES / 10_000);
+  expect(sandbox.fastPath.messages('CREDIT'), outcomes).toBeGreaterThan(MESSAGES / 10_000);
+  expect(sandbox.fastPath.messages('HANDOVER'), outcomes).toBeGreaterThan(MESSAGES / 10_000);
 });
