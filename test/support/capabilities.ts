@@ -26,9 +26,8 @@ const knows = (name: string, lacking: string) => (): string | undefined =>
 const loads = (object: string) => (): string | undefined => {
   const path = fileURLToPath(new URL(`../../build/bpf/${object}.bpf.o`, import.meta.url));
   try {
-    BpfObject.open(path, { skip: (program) => program === 'splice_seen' })
-      .load()
-      [Symbol.dispose]();
+    using object = BpfObject.open(path, { skip: (program) => program === 'splice_seen' });
+    object.load();
     return undefined;
   } catch (error) {
     return `it refuses ${object}.bpf.o: ${(error as Error).message.split('\n')[0]}`;
@@ -65,6 +64,10 @@ function lacking(capabilities: readonly Capability[]): string | undefined {
     if (answer !== undefined) return `kernel ${release()}: ${answer}`;
   }
   return undefined;
+}
+
+export function has(...capabilities: readonly Capability[]): boolean {
+  return lacking(capabilities) === undefined;
 }
 
 /** Options of a test or a suite: skipped when something is lacking, with the reason. */

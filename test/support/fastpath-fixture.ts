@@ -17,6 +17,7 @@ import {
   type Settings,
   type SocketState,
 } from '../../src/generated/abi.ts';
+import { has } from './capabilities.ts';
 
 export const FAST_PATH_OBJECT = fileURLToPath(new URL('../../build/bpf/fastpath.bpf.o', import.meta.url));
 
@@ -65,7 +66,7 @@ export class FastPath implements Disposable {
     const object = undo.use(
       BpfObject.open(options.object ?? FAST_PATH_OBJECT, {
         mapPinDir: pinDir,
-        skip: (program) => program === 'splice_seen' && !hasTracepoints(),
+        skip: (program) => program === 'splice_seen' && !seesSplices(),
       }).load(),
     );
     object.map(maps.settings).set(0, { ...TEST_SETTINGS, ...options.settings });
@@ -77,7 +78,7 @@ export class FastPath implements Disposable {
       const link = object.program(name).attachCgroup(options.cgroup);
       undo.use(link);
     }
-    if (hasTracepoints()) undo.use(object.program('splice_seen').attachTracepoint('syscalls', 'sys_enter_splice'));
+    if (seesSplices()) undo.use(object.program('splice_seen').attachTracepoint('syscalls', 'sys_enter_splice'));
     for (const at of options.devices) {
       attachTc({ ...at, direction: 'ingress', priority: 20, handle: 20, program: promote });
     }
@@ -136,15 +137,9 @@ export class FastPath implements Disposable {
   }
 }
 
-/** Is tracefs where src/bpf looks for the number of sys_enter_splice? */
-export function hasTracepoints(): boolean {
-  return ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'].some((root) => {
-    try {
-      return readFileSync(`${root}/events/syscalls/sys_enter_splice/id`).length > 0;
-    } catch {
-      return false;
-    }
-  });
+/** Can `splice_seen` be attached? The rest of the fast path works without it. */
+function seesSplices(): boolean {
+  return has('tracepoints', 'links of tracepoints');
 }
 
 function programId(fd: number): number {

@@ -45,7 +45,7 @@ describe('never promotes a socket', () => {
     expect(sandbox.fastPath.count('REFUSED_OPTION')).toBe(1);
   });
 
-  test('that somebody spliced from', needs('tracepoints'), async () => {
+  test('that somebody spliced from', needs('tracepoints', 'links of tracepoints'), async () => {
     await using sandbox = new Sandbox();
     const prepare = async (_: unknown, server: { try(...words: (string | number)[]): Promise<unknown> }) =>
       server.try('splice', 1);
