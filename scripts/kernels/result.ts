@@ -63,6 +63,15 @@ function firstLine(text: string | undefined): string {
   return text?.trim().split('\n')[0] || 'the file could not be run';
 }
 
+function fileOf(test: string): string {
+  return test.slice(0, test.indexOf(':'));
+}
+
+/** The test files that it knows of. */
+export function filesOf({ passed, failed, skipped }: Tests): ReadonlySet<string> {
+  return new Set([...passed, ...failed, ...skipped.map(({ test }) => test)].map(fileOf));
+}
+
 /**
  * What is kept of a kernel after another run on it: of each test file the newest run. A new release of the kernel begins
  * anew. Of a guest that failed nothing is kept.
@@ -70,9 +79,7 @@ function firstLine(text: string | undefined): string {
 export function merged(kept: KernelResult | undefined, fresh: KernelResult): KernelResult | undefined {
   if (fresh.problem !== undefined) return kept;
   if (kept === undefined || kept.release !== fresh.release) return fresh;
-  const fileOf = (test: string): string => test.slice(0, test.indexOf(':'));
-  const names = [...fresh.passed, ...fresh.failed, ...fresh.skipped.map(({ test }) => test)];
-  const files = new Set(names.map(fileOf));
+  const files = filesOf(fresh);
   const isOld = (test: string): boolean => !files.has(fileOf(test));
   const passed = [...kept.passed.filter(isOld), ...fresh.passed];
   const failed = [...kept.failed.filter(isOld), ...fresh.failed];

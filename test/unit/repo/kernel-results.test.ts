@@ -86,10 +86,12 @@ test('a later run replaces the files that it ran, and all when the kernel is ano
 });
 
 test('the page keeps what is written and replaces what was measured', () => {
-  const once = pageWith('# Kernels\n\nWhat it is.\n', [result('6.1', SKIPPED)]);
-  const twice = pageWith(once, [result('6.12', RAN)]);
+  const once = pageWith('# Kernels\n\nWhat it is.\n', [result('6.1', SKIPPED)], 3);
+  const twice = pageWith(once, [result('6.12', RAN)], 3);
   expect(once).toContain('- skipped: kernel 6.1: it lacks it: `a.test.ts: two`');
-  expect(once).toMatch(/^\| 6\.1\.0-1-cloud-amd64 +\| Debian +\| 6\.1\.1-1 +\| 1 +\| 0 +\| 1 +\| 2026-01-31 \|$/m);
+  expect(once).toMatch(
+    /^\| 6\.1\.0-1-cloud-amd64 +\| Debian +\| 6\.1\.1-1 +\| 1 of 3 +\| 1 +\| 0 +\| 1 +\| 2026-01-31 \|$/m,
+  );
   expect(twice.startsWith(`# Kernels\n\nWhat it is.\n\n${PAGE_BEGIN}\n\n|`)).toBe(true);
   expect(twice).not.toContain('skipped: kernel');
 });
