@@ -18,7 +18,7 @@ describe('a need that the machine cannot meet is one line with what to do, and n
         before:
           'echo 5.4.0-26-amd64 >/tmp/$$.osrelease; mount --bind /tmp/$$.osrelease /proc/sys/kernel/osrelease; rm /tmp/$$.osrelease',
       },
-      /^setup: kernel 5\.4\.0-26-amd64 is too old: 5\.10 or later is needed; upgrade it/,
+      /^setup: kernel 5\.4\.0-26-amd64 is too old: 5\.15 or later is needed; upgrade it/,
     ],
     [
       'no BTF',
