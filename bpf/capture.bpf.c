@@ -85,19 +85,18 @@ static __always_inline enum decision decide(struct bpf_sock_addr *ctx, __u32 ip_
 	struct shunt_destination_key wanted = {.ip_be = ip_be, .port_be = port_be};
 	struct shunt_destination *destination = bpf_map_lookup_elem(&destinations, &wanted);
 	struct shunt_destination_key *original;
-	struct shunt_settings *set;
-	__u32 zero = 0;
+	const struct shunt_settings *set;
 
 	if (!destination) {
 		/* The socket may have been captured for an earlier connect that failed. */
 		bpf_sk_storage_delete(&originals, ctx->sk);
-		count(SHUNT_COUNTER_CONNECT_PASSED);
+		count(SHUNT_COUNTER_CONNECT_PASSED, 1);
 		return PASS;
 	}
 
-	set = bpf_map_lookup_elem(&settings, &zero);
+	set = settings_get();
 	if (!set || !set->outbound_port || set->outbound_port > 0xffff) {
-		count(SHUNT_COUNTER_CONNECT_NO_PROXY);
+		count(SHUNT_COUNTER_CONNECT_NO_PROXY, 1);
 		return REFUSE;
 	}
 
@@ -109,7 +108,7 @@ static __always_inline enum decision decide(struct bpf_sock_addr *ctx, __u32 ip_
 		__u32 *verdict = bpf_map_lookup_elem(&verdicts, &key);
 
 		if (!verdict || *verdict != SHUNT_VERDICT_ALLOW) {
-			count(SHUNT_COUNTER_CONNECT_DENIED);
+			count(SHUNT_COUNTER_CONNECT_DENIED, 1);
 			report_denied(key.cgroup_id, &wanted);
 			return REFUSE;
 		}
@@ -117,12 +116,12 @@ static __always_inline enum decision decide(struct bpf_sock_addr *ctx, __u32 ip_
 
 	original = bpf_sk_storage_get(&originals, ctx->sk, &wanted, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!original) {
-		count(SHUNT_COUNTER_CONNECT_NO_PROXY);
+		count(SHUNT_COUNTER_CONNECT_NO_PROXY, 1);
 		return REFUSE;
 	}
 	*original = wanted;
 	*proxy_port_be = bpf_htons(set->outbound_port);
-	count(SHUNT_COUNTER_CONNECT_CAPTURED);
+	count(SHUNT_COUNTER_CONNECT_CAPTURED, 1);
 	return CAPTURE;
 }
 
@@ -289,7 +288,7 @@ int original_dst(struct bpf_sockopt *ctx)
 	found = client_of(ctx, sk, &client) ? bpf_map_lookup_elem(&pending, &client) : NULL;
 	if (!found) {
 		if (ctx->retval)
-			count(SHUNT_COUNTER_ORIGINAL_UNKNOWN);
+			count(SHUNT_COUNTER_ORIGINAL_UNKNOWN, 1);
 		return 1;
 	}
 	original = *found;
@@ -297,7 +296,7 @@ int original_dst(struct bpf_sockopt *ctx)
 		return 1;
 	/* The port may be used again by a connection that was not captured. */
 	bpf_map_delete_elem(&pending, &client);
-	count(SHUNT_COUNTER_ORIGINAL_ANSWERED);
+	count(SHUNT_COUNTER_ORIGINAL_ANSWERED, 1);
 	return 1;
 }
 

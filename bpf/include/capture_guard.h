@@ -15,7 +15,7 @@
 
 static __always_inline int guard_drop(void)
 {
-	count(SHUNT_COUNTER_GUARD_DROPPED);
+	count(SHUNT_COUNTER_GUARD_DROPPED, 1);
 	return TC_ACT_SHOT;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
-/* The maps of capture. The fast path finds `settings`, `counters` and `events` by their pins' names. */
+/* The maps of capture alone; `events` is for it alone to write. */
 #ifndef SHUNT_CAPTURE_MAPS_H
 #define SHUNT_CAPTURE_MAPS_H
 
@@ -7,6 +7,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "abi.h"
+#include "shared_maps.h"
 
 /* A connection to the proxy as the client's end names it: 127.0.0.1 exists in every namespace. */
 struct client {
@@ -16,13 +17,6 @@ struct client {
 	__u16 reserved; /* 0 */
 };
 _Static_assert(sizeof(struct client) == 16, "client");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct shunt_settings);
-} settings SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -40,13 +34,6 @@ struct {
 	__type(key, struct shunt_verdict_key);
 	__type(value, __u32);
 } verdicts SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SHUNT_COUNTER_COUNT);
-	__type(key, __u32);
-	__type(value, __u64);
-} counters SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -68,13 +55,5 @@ struct {
 	__type(key, struct client);
 	__type(value, struct shunt_destination_key);
 } pending SEC(".maps");
-
-static __always_inline void count(__u32 counter)
-{
-	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
-
-	if (value)
-		__sync_fetch_and_add(value, 1);
-}
 
 #endif

@@ -9,15 +9,9 @@
 #include <bpf/bpf_helpers.h>
 #include "abi.h"
 #include "kernel.h"
+#include "shared_maps.h"
 
 #define O_NONBLOCK 04000
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct shunt_settings);
-} settings SEC(".maps");
 
 /* Key: cgroup id. */
 struct {
@@ -43,13 +37,6 @@ struct {
 	__type(key, struct shunt_pair_key);
 	__type(value, struct shunt_pair);
 } pairs SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SHUNT_COUNTER_COUNT);
-	__type(key, __u32);
-	__type(value, __u64);
-} counters SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
@@ -87,21 +74,6 @@ struct {
 	__type(key, __u64);
 	__type(value, __u32);
 } splicers SEC(".maps");
-
-static __always_inline void count(__u32 counter, __u64 amount)
-{
-	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
-
-	if (value)
-		__sync_fetch_and_add(value, amount);
-}
-
-static __always_inline const struct shunt_settings *settings_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&settings, &zero);
-}
 
 static __always_inline bool is_nonblocking(struct socket *socket)
 {
