@@ -1,4 +1,6 @@
 import { OUT } from "./arena";
+import { addressOf, Bytes } from "./bytes";
+import { BytesIndex } from "./bytesmap";
 import {
   proxy_define_metric,
   proxy_get_metric,
@@ -6,6 +8,10 @@ import {
   proxy_record_metric,
 } from "./imports";
 import { MetricType, Status } from "./status";
+
+/** What this VM has defined, by type and name: a host keeps an entry for each definition, and so grew with each reload. */
+const known = new BytesIndex();
+const ids: u32[] = [];
 
 /**
  * Metrics of the host. Define them in `onConfigure` (Envoy refuses earlier); the same name gives the same metric in every
@@ -17,9 +23,14 @@ class Metric {
   protected readonly id: u32;
 
   constructor(type: MetricType, name: string) {
-    const bytes = String.UTF8.encode(name);
-    this.defined = proxy_define_metric(type, changetype<usize>(bytes), bytes.byteLength, OUT) == Status.Ok;
-    this.id = this.defined ? load<u32>(OUT) : 0;
+    const key = String.UTF8.encode(String.fromCharCode(type) + name);
+    let index = known.find(Bytes.of(key));
+    if (index < 0 && proxy_define_metric(type, addressOf(key) + 1, key.byteLength - 1, OUT) == Status.Ok) {
+      index = known.add(key);
+      ids.push(load<u32>(OUT));
+    }
+    this.defined = index >= 0;
+    this.id = index >= 0 ? ids[index] : 0;
   }
 
   /** The value over all workers. 0 where the metric is not defined. */

@@ -45,6 +45,16 @@ describe('metrics', () => {
     expect(host.metrics.value('probe.gauge')).toBe(7n);
     expect(host.metrics.samples('probe.histogram')).toEqual([42n]);
   });
+
+  test('of a reload are those of before, and the host is not asked for them again', () => {
+    const { host, plugin } = probe();
+    expect(answer(plugin, 'metrics')).toBe('5 7');
+    const before = plugin.vm().hostCalls;
+    const { plugin: next } = probe({}, {}, host);
+    // the configuration's text is all that it asked for
+    expect(plugin.vm().hostCalls - before).toBe(1);
+    expect(answer(next, 'metrics')).toBe('10 7');
+  });
 });
 
 describe('HTTP call-outs', () => {
