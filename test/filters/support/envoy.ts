@@ -163,7 +163,13 @@ export class TestEnvoy implements AsyncDisposable {
   async #ready(): Promise<boolean> {
     if (this.#exited) throw new Error('Envoy ended at its start');
     if (!existsSync(join(this.dir, 'admin.sock'))) return false;
-    return (await this.admin('/ready')).startsWith('LIVE');
+    try {
+      return (await this.admin('/ready')).startsWith('LIVE');
+    } catch (error) {
+      // the socket is bound a moment before it listens
+      if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return false;
+      throw error;
+    }
   }
 }
 
