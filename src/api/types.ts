@@ -149,6 +149,8 @@ export interface AdHocRequest {
 export interface AdHocResult {
   readonly key: ResourceKey;
   readonly ip: string;
+  /** How the command must be started. */
+  readonly splice: 'refused' | 'allowed';
 }
 
 /** Body of every answer that is not 2xx. */

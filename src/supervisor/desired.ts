@@ -3,7 +3,7 @@ import type { WasmPlugin } from '../config/model.ts';
 import type { Topology } from '../config/topology.ts';
 import type { DataplaneSettings } from '../dataplane/dataplane.ts';
 import type { L4Verdict, ReaderClass } from '../dataplane/desired.ts';
-import { type Instance, workloadCgroup } from '../instance.ts';
+import { type Instance, type ResourceKey, workloadCgroup } from '../instance.ts';
 import { l4Verdicts } from '../policy/l4.ts';
 import { envoyBootstrap } from '../proxy/envoy/bootstrap.ts';
 import { OUTBOUND_PORT } from '../proxy/envoy/listeners.ts';
@@ -15,7 +15,6 @@ export interface Desired {
   readonly xds: XdsText;
   readonly plugins: readonly WasmPlugin[];
   readonly settings: DataplaneSettings;
-  readonly members: ReadonlyMap<string, ReaderClass>;
   readonly verdicts: readonly L4Verdict[];
 }
 
@@ -25,7 +24,6 @@ export function desiredOf(instance: Instance, topology: Topology): Desired {
     xds: xdsTexts(instance, topology),
     plugins: topology.model.plugins,
     settings: settingsOf(topology),
-    members: membersOf(instance, topology),
     verdicts: l4Verdicts(topology),
   };
 }
@@ -35,11 +33,20 @@ function settingsOf({ model }: Topology): DataplaneSettings {
   return { outboundPort: OUTBOUND_PORT, promoteAfterSegments: enabled ? promoteAfterSegments : 0, maxQueuedBytes };
 }
 
-/** Envoy reads until EAGAIN. */
-function membersOf(instance: Instance, { model }: Topology): ReadonlyMap<string, ReaderClass> {
+/**
+ * Cgroup path -> how readers in it are treated. Envoy reads until EAGAIN. `splicing`: workloads whose program may use
+ * splice(2): nothing may be redirected to them.
+ */
+export function membersOf(
+  instance: Instance,
+  { model }: Topology,
+  splicing: ReadonlySet<ResourceKey>,
+): ReadonlyMap<string, ReaderClass> {
   const members = new Map<string, ReaderClass>([[instance.envoyCgroup, 'GREEDY']]);
   for (const workload of model.workloads) {
-    members.set(workloadCgroup(instance, workload.key), readerClass(model.mesh, workload));
+    const reader = readerClass(model.mesh, workload);
+    const limited = splicing.has(workload.key) && reader !== 'OFF' ? 'NEVER' : reader;
+    members.set(workloadCgroup(instance, workload.key), limited);
   }
   return members;
 }

@@ -7,17 +7,20 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Workload } from '../config/model.ts';
+import type { Topology } from '../config/topology.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
 import { type Instance, netnsName, netnsPath, type ResourceKey, workloadCgroup } from '../instance.ts';
 import type { Logger } from '../log.ts';
 import { ensureCgroup, processesOf, removeCgroup } from '../workload/cgroup.ts';
 import { publishHosts } from '../workload/hosts.ts';
+import { maySplice } from '../workload/launch.ts';
 import { ensureNetns, listNetns, removeNetns } from '../workload/netns.ts';
 import type { DataplaneHandle } from './dataplane-handle.ts';
-import { type Desired, desiredOf } from './desired.ts';
+import { type Desired, desiredOf, membersOf } from './desired.ts';
 import type { EnvoyProcess } from './envoy-process.ts';
 import { pruneModules, storeModules } from './modules.ts';
 import { tryPlugins } from './plugin-trial.ts';
+import { runningMain } from './run-record.ts';
 import { type AppliedState, replaceFile, writeApplied } from './state.ts';
 import type { WorkloadRunner } from './workload-runner.ts';
 import { changedXds, publishXds, writeXds } from './xds-publisher.ts';
@@ -55,7 +58,7 @@ export async function reconcile(
     for (const workload of added) await remove(parts, workload.key);
     throw error;
   }
-  applyMaps(dataplane, desired, wanted);
+  applyMaps(parts, dataplane, desired, wanted);
   for (const workload of wanted.topology.model.workloads) {
     await parts.runner.ensure(workload);
   }
@@ -65,11 +68,18 @@ export async function reconcile(
 }
 
 /** What policy takes away goes first; what it lets in is captured only when the proxy can serve it. */
-function applyMaps(dataplane: Dataplane, desired: Desired, wanted: AppliedState): void {
+function applyMaps(parts: Parts, dataplane: Dataplane, desired: Desired, wanted: AppliedState): void {
   dataplane.applySettings(desired.settings);
-  dataplane.applyMembers(desired.members);
+  applyMembers(parts, wanted.topology);
   dataplane.applyVerdicts(desired.verdicts);
   dataplane.applyDestinations(wanted.topology);
+}
+
+/** A program that was started with splice(2) keeps it, whatever its workload's configuration says by now. */
+export function applyMembers({ instance, dataplane }: Parts, topology: Topology): void {
+  const keys = topology.model.workloads.map(({ key }) => key);
+  const splicing = new Set(keys.filter((key) => maySplice(runningMain(instance, key)?.hash ?? '')));
+  dataplane.current.applyMembers(membersOf(instance, topology, splicing));
 }
 
 /** The namespace is guarded before anything in it can listen. */

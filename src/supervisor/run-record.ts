@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Instance, type ResourceKey, workloadCgroup } from '../instance.ts';
 import { processesOf } from '../workload/cgroup.ts';
-import { isRunning, type MainProcess, startTicksOf } from '../workload/processes.ts';
+import { isRunning, type MainProcess, mainProcess, startTicksOf } from '../workload/processes.ts';
 import { readIfExists, replaceFile } from './state.ts';
 
 function recordFile(instance: Instance, key: ResourceKey): string {
@@ -22,8 +22,13 @@ export function recordMain(instance: Instance, key: ResourceKey, pid: number, ha
   replaceFile(file, JSON.stringify({ pid, startTicks, hash } satisfies MainProcess));
 }
 
+/** What runs in the workload as its command; undefined: nothing, or it is still being executed. */
+export function runningMain(instance: Instance, key: ResourceKey): MainProcess | undefined {
+  return recordedMain(instance, key) ?? mainProcess(workloadCgroup(instance, key));
+}
+
 /** Undefined unless the recorded process runs, in the workload's cgroup. */
-export function recordedMain(instance: Instance, key: ResourceKey): MainProcess | undefined {
+function recordedMain(instance: Instance, key: ResourceKey): MainProcess | undefined {
   const text = readIfExists(recordFile(instance, key));
   if (text === undefined) return undefined;
   const main = JSON.parse(text) as MainProcess;

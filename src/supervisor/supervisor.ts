@@ -14,14 +14,14 @@ import { type Instance, netnsName, netnsPath, type ResourceKey, workloadCgroup }
 import { createLogger, type Logger } from '../log.ts';
 import { memoryOf } from '../telemetry/memory.ts';
 import { isPopulated } from '../workload/populated.ts';
-import { isSplicing } from '../workload/readers.ts';
+import { isSplicing, spliceOf } from '../workload/readers.ts';
 import { busyCidrs } from './busy-cidrs.ts';
 import { describeChanges } from './changes.ts';
 import { DataplaneHandle } from './dataplane-handle.ts';
 import { EnvoyProcess } from './envoy-process.ts';
 import { flowsOf } from './flows.ts';
 import { lockInstance } from './lock.ts';
-import { type Parts, reconcile } from './reconcile.ts';
+import { applyMembers, type Parts, reconcile } from './reconcile.ts';
 import { type AppliedState, readApplied } from './state.ts';
 import { statusOf } from './status.ts';
 import { takeDown } from './takedown.ts';
@@ -76,7 +76,10 @@ export class Supervisor {
     const applied = readApplied(instance);
     const dataplane = new DataplaneHandle(instance, log);
     let self: Supervisor | undefined;
-    const runner = new WorkloadRunner(instance, log, clock, (key) => self?.onEmpty(key));
+    const runner = new WorkloadRunner(instance, log, clock, {
+      empty: (key) => void self?.onEmpty(key),
+      started: () => void self?.onStarted(),
+    });
     const envoy = new EnvoyProcess({ instance, log, clock });
     self = new Supervisor(instance, { instance, dataplane, envoy, runner, log, clock }, lock);
     log.info('supervisor started', { instance: instance.name, pid: process.pid, adopting: applied !== undefined });
@@ -115,7 +118,8 @@ export class Supervisor {
       const workloads = [...applied.topology.model.workloads, workload];
       const wanted = this.#withWorkloads(applied.topology, workloads, [...applied.adHoc, workload.key]);
       await this.#change(wanted, keysOf(applied));
-      return { key: workload.key, ip: wanted.topology.workloadIps[workload.key] ?? '' };
+      const ip = wanted.topology.workloadIps[workload.key] ?? '';
+      return { key: workload.key, ip, splice: spliceOf(workload, request.command) };
     });
   }
 
@@ -196,12 +200,15 @@ export class Supervisor {
     this.#lock[Symbol.dispose]();
   }
 
-  /** The last process of an ad-hoc workload ended without anybody asking for its removal: its `shunt run` was killed. */
-  onEmpty(key: ResourceKey): void {
-    void this.#removeLater(key);
+  /** A program that runs from now on may be redirected to, where the one before it might have used splice(2). */
+  async onStarted(): Promise<void> {
+    await this.#enqueue(async () => {
+      if (this.#applied !== undefined) applyMembers(this.#parts, this.#applied.topology);
+    }).catch((error: unknown) => this.#log.error('readers not updated', { error }));
   }
 
-  async #removeLater(key: ResourceKey): Promise<void> {
+  /** The last process of an ad-hoc workload ended without anybody asking for its removal: its `shunt run` was killed. */
+  async onEmpty(key: ResourceKey): Promise<void> {
     try {
       await this.removeAdHoc(key);
     } catch (error) {

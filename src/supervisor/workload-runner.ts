@@ -8,10 +8,11 @@ import type { Workload } from '../config/model.ts';
 import { type Instance, type ResourceKey, workloadCgroup } from '../instance.ts';
 import type { Logger } from '../log.ts';
 import { processesOf } from '../workload/cgroup.ts';
-import { launch, launchOptions, runHash } from '../workload/launch.ts';
+import { isRunOf, launch, launchOptions } from '../workload/launch.ts';
 import { watchPopulated } from '../workload/populated.ts';
-import { mainProcess, stopWorkload, whenGone } from '../workload/processes.ts';
-import { recordedMain, recordMain } from './run-record.ts';
+import { stopWorkload, whenGone } from '../workload/processes.ts';
+import { spliceOf } from '../workload/readers.ts';
+import { recordMain, runningMain } from './run-record.ts';
 
 /** SIGTERM, then this long until SIGKILL. */
 const STOP_TIMEOUT_MS = 5000;
@@ -32,19 +33,25 @@ interface Entry {
   waiting: boolean;
 }
 
+export interface RunnerEvents {
+  /** The last process of a workload without a command of its own ended (`shunt run`). */
+  empty(key: ResourceKey): void;
+  /** A command was started, for the first time or again. */
+  started(): void;
+}
+
 export class WorkloadRunner {
   readonly #instance: Instance;
   readonly #log: Logger;
   readonly #clock: Clock;
-  readonly #onEmpty: (key: ResourceKey) => void;
+  readonly #on: RunnerEvents;
   readonly #entries = new Map<ResourceKey, Entry>();
 
-  /** `onEmpty` is told when the last process of a workload without a command of its own ended (`shunt run`). */
-  constructor(instance: Instance, log: Logger, clock: Clock, onEmpty: (key: ResourceKey) => void) {
+  constructor(instance: Instance, log: Logger, clock: Clock, on: RunnerEvents) {
     this.#instance = instance;
     this.#log = log;
     this.#clock = clock;
-    this.#onEmpty = onEmpty;
+    this.#on = on;
   }
 
   /** Starts what should run and does not, with what it should run as; adopts what runs already. */
@@ -58,8 +65,8 @@ export class WorkloadRunner {
       if (known === undefined) this.#watchAdHoc(entry);
       return;
     }
-    const main = recordedMain(this.#instance, key) ?? mainProcess(workloadCgroup(this.#instance, key));
-    if (main?.hash === runHash(run)) {
+    const main = runningMain(this.#instance, key);
+    if (main !== undefined && isRunOf(main.hash, run)) {
       if (known === undefined) this.#follow(entry, whenGone(main, entry.watch.signal));
       return;
     }
@@ -94,9 +101,11 @@ export class WorkloadRunner {
     if (run === undefined) return;
     await stopWorkload(workloadCgroup(this.#instance, key), { drainTimeoutMs: STOP_TIMEOUT_MS });
     entry.startedAtMs = this.#clock.nowMs();
-    const { pid, exited } = await launch(this.#instance, key, launchOptions(run));
-    recordMain(this.#instance, key, pid, runHash(run));
+    const options = launchOptions(run, spliceOf(entry.workload));
+    const { pid, exited } = await launch(this.#instance, key, options);
+    recordMain(this.#instance, key, pid, options.hash);
     this.#log.info('workload started', { workload: key, pid });
+    this.#on.started();
     this.#follow(entry, exited);
   }
 
@@ -113,7 +122,7 @@ export class WorkloadRunner {
     let started = false;
     const { key } = entry.workload;
     const watching = watchPopulated(workloadCgroup(this.#instance, key), (populated) => {
-      if (!populated && started) this.#onEmpty(key);
+      if (!populated && started) this.#on.empty(key);
       started ||= populated;
     });
     entry.watch.signal.addEventListener('abort', () => watching.close());

@@ -3,9 +3,10 @@
  *
  * Each link executes the next in its own place, so the pid stays the same from spawn to program, signals reach the program
  * and its exit status is the child's: nsenter (network namespace) -> unshare (own mounts) -> sh (cgroup, hosts file, resolv.conf) ->
- * setpriv (user) -> env -> program. Not `ip netns exec`, which mounts another /sys and so hides cgroups and bpffs.
+ * refuse-splice (no splice(2)) -> setpriv (user) -> env -> program. Not `ip netns exec`, which mounts another /sys and so hides cgroups and bpffs.
  */
 import type { Account } from './account.ts';
+import type { Splice } from './readers.ts';
 
 /** Set last and only for the program: found in /proc/PID/environ it says that the program itself has been executed. */
 export const RUN_HASH_VARIABLE = 'SHUNT_RUN_HASH';
@@ -25,6 +26,8 @@ export interface ChainTools {
   readonly unshare: string;
   readonly sh: string;
   readonly mount: string;
+  /** native/refuse-splice. */
+  readonly refuseSplice: string;
   readonly setpriv: string;
   readonly env: string;
 }
@@ -34,6 +37,7 @@ export interface ChainOptions {
   readonly cgroup: string;
   readonly hostsFile: string;
   readonly resolvConfFile: string;
+  readonly splice: Splice;
   /** Absent: stays root. */
   readonly account?: Account;
   /** The program's whole environment, without the run hash. */
@@ -81,6 +85,7 @@ export function chainOf(tools: ChainTools, options: ChainOptions): Chain {
       tools.mount,
       options.hostsFile,
       options.resolvConfFile,
+      ...(options.splice === 'refused' ? [tools.refuseSplice] : []),
       ...(account === undefined ? [] : dropTo(tools, account)),
       tools.env,
       ...assignments,

@@ -1,5 +1,7 @@
 /** From a workload and a command to what has to be spawned, with everything checked that can be checked before. */
 import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ShuntError } from '../errors.ts';
 import { type Instance, netnsName, netnsPath, type ResourceKey, workloadCgroup } from '../instance.ts';
 import { type Account, findAccount } from './account.ts';
@@ -7,6 +9,10 @@ import { type Chain, type ChainTools, chainOf, WORKLOAD_VARIABLE } from './chain
 import { hostsFile, resolvConfFile } from './hosts.ts';
 import { netnsPresence } from './netns-state.ts';
 import { DEFAULT_PATH, findProgram } from './program.ts';
+import type { Splice } from './readers.ts';
+
+/** Where scripts/build puts native programs. */
+const NATIVE = fileURLToPath(new URL('../../build/native', import.meta.url));
 
 /** A command in a workload. */
 export interface EnterOptions {
@@ -21,6 +27,8 @@ export interface EnterOptions {
   readonly user?: string;
   /** Absolute. Default `/`. */
   readonly cwd?: string;
+  /** Default `refused`: what {@link spliceOf} says of the workload. */
+  readonly splice?: Splice;
   /** Becomes SHUNT_RUN_HASH: how a later supervisor knows what it finds. Default `-`. */
   readonly hash?: string;
 }
@@ -70,6 +78,7 @@ async function prepare(instance: Instance, workload: ResourceKey, options: Enter
     cgroup,
     hostsFile: hosts,
     resolvConfFile: resolvConf,
+    splice: options.splice ?? 'refused',
     ...(account === undefined || account.uid === 0 ? {} : { account }),
     env,
     runHash: options.hash ?? '-',
@@ -91,6 +100,7 @@ function findTools(): ChainTools {
     unshare: tool('unshare'),
     sh: tool('sh'),
     mount: tool('mount'),
+    refuseSplice: nativeTool('refuse-splice'),
     setpriv: tool('setpriv'),
     env: tool('env'),
   };
@@ -105,4 +115,10 @@ function tool(name: string): string {
       cause,
     });
   }
+}
+
+function nativeTool(name: string): string {
+  const path = join(NATIVE, name);
+  if (!existsSync(path)) throw new ShuntError('E_NEEDS', `${path} is missing; build it: scripts/build`);
+  return path;
 }

@@ -7,6 +7,7 @@ import type { RunSpec } from '../config/model.ts';
 import { ShuntError } from '../errors.ts';
 import type { Instance, ResourceKey } from '../instance.ts';
 import { type EnterOptions, type Entrance, entranceOf } from './enter.ts';
+import type { Splice } from './readers.ts';
 
 /** How a program ended: exactly one is not null. */
 export interface Exit {
@@ -31,7 +32,7 @@ export function workloadLog(instance: Instance, workload: ResourceKey): string {
   return join(instance.logDir, `${workload.replace('/', '.')}.log`);
 }
 
-/** The same for equal specifications; becomes SHUNT_RUN_HASH. 16 hex digits. */
+/** The same for equal specifications; SHUNT_RUN_HASH begins with it. 16 hex digits. */
 export function runHash(run: RunSpec): string {
   const { command, env, user = 'root', workingDir } = run;
   const sortedEnv = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -41,10 +42,24 @@ export function runHash(run: RunSpec): string {
     .slice(0, 16);
 }
 
+/** Ends the run hash of a program that may use splice(2), so that who finds it knows that it must not be redirected to. */
+const MAY_SPLICE = '+splice';
+
 /** What {@link launch} needs for a workload with a `run` section. */
-export function launchOptions(run: RunSpec): EnterOptions {
+export function launchOptions(run: RunSpec, splice: Splice): EnterOptions & { readonly hash: string } {
   const { command, env, user, workingDir } = run;
-  return { command, env, cwd: workingDir, hash: runHash(run), ...(user === undefined ? {} : { user }) };
+  const hash = `${runHash(run)}${splice === 'allowed' ? MAY_SPLICE : ''}`;
+  return { command, env, cwd: workingDir, splice, hash, ...(user === undefined ? {} : { user }) };
+}
+
+/** Was a program whose hash is `hash` started with these specifications? */
+export function isRunOf(hash: string, run: RunSpec): boolean {
+  return hash.replace(MAY_SPLICE, '') === runHash(run);
+}
+
+/** Was it started without the filter? Changing the workload's configuration does not change it. */
+export function maySplice(hash: string): boolean {
+  return hash.endsWith(MAY_SPLICE);
 }
 
 /**

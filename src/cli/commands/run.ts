@@ -15,7 +15,7 @@ export interface RunOptions {
 export async function run(context: Context, command: readonly string[], options: RunOptions): Promise<number> {
   const name = options.name ?? `run-${process.pid}`;
   return await withApi(context.instance, async (api) => {
-    const { key } = await api.addAdHoc({
+    const { key, splice } = await api.addAdHoc({
       name,
       namespace: options.namespace,
       serviceAccount: options.serviceAccount,
@@ -25,6 +25,7 @@ export async function run(context: Context, command: readonly string[], options:
     try {
       const exit = await runForeground(context.instance, key, {
         command,
+        splice,
         cwd: process.cwd(),
         // Another user gets an environment of its own: the caller's HOME and USER would be wrong.
         ...(options.user === undefined ? { env: process.env as Record<string, string> } : { user: options.user }),

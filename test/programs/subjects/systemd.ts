@@ -3,7 +3,7 @@ import { firstLine, MB, missingExecutable, type Subject } from '../subject.ts';
 const ACTIVATE = '/usr/bin/systemd-socket-activate';
 const PROXY = '/lib/systemd/systemd-socket-proxyd';
 
-/** Splices from its first byte on, so it is found out before it is promoted. */
+/** Ends the connection when splice(2) is refused, so it is known by its name, and only sends. */
 export const socketProxy: Subject = {
   name: 'systemd-proxy',
   title: 'systemd-socket-proxyd',

@@ -6,6 +6,7 @@ const TOOLS: ChainTools = {
   unshare: '/unshare',
   sh: '/sh',
   mount: '/mount',
+  refuseSplice: '/refuse-splice',
   setpriv: '/setpriv',
   env: '/env',
 };
@@ -14,6 +15,7 @@ const OPTIONS: ChainOptions = {
   cgroup: '/cg/w',
   hostsFile: '/hosts',
   resolvConfFile: '/resolv',
+  splice: 'refused',
   env: {},
   runHash: 'h',
   program: '/bin/app',
@@ -50,6 +52,7 @@ describe('the chain into a workload', () => {
       '/mount',
       '/hosts',
       '/resolv',
+      '/refuse-splice',
       '/env',
       'SHUNT_RUN_HASH=h',
       '/bin/app',
@@ -60,7 +63,7 @@ describe('the chain into a workload', () => {
   });
 
   test('drops to the account and gives up privileges for good, right before the program', () => {
-    expect(afterShell({ account: NOBODY }).slice(4, 12)).toEqual([
+    expect(afterShell({ account: NOBODY }).slice(5, 13)).toEqual([
       '/setpriv',
       '--reuid=65534',
       '--regid=65533',
@@ -70,6 +73,11 @@ describe('the chain into a workload', () => {
       '--',
       '/env',
     ]);
+  });
+
+  test('takes splice(2) away while it is root, and only where that is wanted', () => {
+    expect(afterShell({ account: NOBODY }).slice(4, 6)).toEqual(['/refuse-splice', '/setpriv']);
+    expect(afterShell({ splice: 'allowed' })).not.toContain('/refuse-splice');
   });
 
   test('keeps variables out of the arguments, which everybody can read', () => {
