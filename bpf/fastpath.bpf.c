@@ -7,12 +7,11 @@
  * redirect        sk_msg (SK_MSG_VERDICT)                 map `sockets`                    5.10
  * socket_events   sockops                                 workloads' and proxies' cgroups  5.10
  * socket_options  cgroup/setsockopt (CGROUP_SETSOCKOPT)   workloads' and proxies' cgroups  5.10
- * splice_seen     tracepoint syscalls/sys_enter_splice    the machine; may be left out     5.10
  *
  * Kernels from 7.0 on refuse `promote`: there a program of this type may not enter a socket in a socket hash.
  *
  * Maps read: settings, members. Written: flows, pairs, counters, `states` (what is known of a socket, lives
- * with it). Own: `sockets` (who may be redirected to), `spliced`.
+ * with it). Own: `sockets` (who may be redirected to).
  *
  * No program here ever drops, refuses or delays anything. promote always says TC_ACT_UNSPEC, so that later
  * filters run. redirect always says SK_PASS: a message that is not redirected goes by TCP, which keeps the
@@ -41,9 +40,6 @@
 #include "fastpath_state.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
 
 #define SOL_SOCKET 1
 #define SO_OOBINLINE 10
@@ -164,53 +160,4 @@ int socket_options(struct bpf_sockopt *option)
 	if (state)
 		state->vetoed = name;
 	return 1;
-}
-
-struct splice_arguments {
-	__u64 common;
-	__s64 number;
-	__u64 fd_in;
-};
-
-/* One that is known to splice is never redirected to, so it may go on to send. */
-static __always_inline void splicer_note(struct sock *sk)
-{
-	const struct shunt_settings *config = settings_get();
-	struct membership membership;
-	__u32 yes = 1;
-
-	if (!config)
-		return;
-	membership = socket_membership(sk, config);
-	if (membership.cgroup_id && membership.reader != SHUNT_READER_NEVER)
-		bpf_map_update_elem(&splicers, &membership.cgroup_id, &yes, BPF_ANY);
-}
-
-/* splice(2) does not see redirected bytes: a reader that uses it would hang. */
-SEC("tracepoint/syscalls/sys_enter_splice")
-int splice_seen(struct splice_arguments *arguments)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	__u32 fd = arguments->fd_in;
-	struct file *file = NULL;
-	struct socket *socket;
-	struct sock *sk;
-	__u64 address;
-	__u32 ports;
-
-	if (fd >= BPF_CORE_READ(table, max_fds))
-		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), BPF_CORE_READ(table, fd) + fd);
-	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return 0;
-	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
-	if (!sk)
-		return 0;
-	address = (__u64)sk;
-	ports = BPF_CORE_READ(sk, __sk_common.skc_portpair);
-	bpf_map_update_elem(&spliced, &address, &ports, BPF_ANY);
-	splicer_note(sk);
-	return 0;
 }

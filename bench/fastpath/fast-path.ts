@@ -31,7 +31,7 @@ export class FastPath implements Disposable {
    */
   static attach(pair: NetnsPair): FastPath {
     using stack = new DisposableStack();
-    const object = stack.use(BpfObject.open(OBJECT, { skip: (program) => program === 'splice_seen' }).load());
+    const object = stack.use(BpfObject.open(OBJECT).load());
     for (const program of ['socket_events', 'socket_options']) {
       stack.use(object.program(program).attachCgroup(pair.cgroup));
     }

@@ -11,7 +11,7 @@
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
 
-#define SHUNT_ABI_VERSION 4
+#define SHUNT_ABI_VERSION 5
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
@@ -187,7 +187,7 @@ enum shunt_counter {
 	SHUNT_COUNTER_REFUSED_BLOCKING = 35,
 	SHUNT_COUNTER_REFUSED_MPTCP = 36,
 	SHUNT_COUNTER_REFUSED_ULP = 37,
-	SHUNT_COUNTER_REFUSED_OPTION = 38,   /* RCVLOWAT, ZEROCOPY, OOBINLINE, PEEK_OFF, REPAIR, splice */
+	SHUNT_COUNTER_REFUSED_OPTION = 38,   /* RCVLOWAT, ZEROCOPY, OOBINLINE, PEEK_OFF, REPAIR */
 	SHUNT_COUNTER_REFUSED_SEQUENCE = 39, /* the two ends did not prove to be one connection */
 	SHUNT_COUNTER_REFUSED_FULL = 40,
 	SHUNT_COUNTER_REFUSED_COOKIE = 41,

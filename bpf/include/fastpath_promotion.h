@@ -47,14 +47,6 @@ static __always_inline __u32 refusal(struct tcp_sock *tcp)
 	return 0;
 }
 
-static __always_inline bool is_spliced(const struct sock *sk)
-{
-	__u64 address = (__u64)sk;
-	const __u32 *ports = bpf_map_lookup_elem(&spliced, &address);
-
-	return ports && *ports == sk->__sk_common.skc_portpair;
-}
-
 /* socket_events makes sockets have a cookie; one that is older gets it here, by being assigned its own
  * packet. */
 static __always_inline __u64 socket_cookie(struct __sk_buff *skb, struct bpf_sock *sk, struct sock *kernel_sk)
@@ -144,7 +136,7 @@ static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_so
 
 	if (refused)
 		return refused;
-	if (state->vetoed || is_spliced(kernel_sk) || bpf_map_lookup_elem(&splicers, &state->cgroup_id))
+	if (state->vetoed)
 		return SHUNT_COUNTER_REFUSED_OPTION;
 	refused = reader_refusal(kernel_sk, reader, state);
 	if (refused != SHUNT_COUNTER_PROMOTED)

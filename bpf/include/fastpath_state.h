@@ -52,29 +52,6 @@ struct {
 	__type(value, struct shunt_socket_state);
 } states SEC(".maps");
 
-/*
- * Sockets that somebody splices from: address of struct sock -> its pair of ports, which tells a reused
- * address. LRU: a lost entry is made again by the next splice; a stale one costs a connection its speed.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64);
-	__type(value, __u32);
-} spliced SEC(".maps");
-
-/*
- * Members in which somebody spliced from a socket: cgroup id -> 1. A program that did it once will do it to
- * its next connections, and then it would be too late: what was redirected before stays out of its sight.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u64);
-	__type(value, __u32);
-} splicers SEC(".maps");
-
 static __always_inline bool is_nonblocking(struct socket *socket)
 {
 	return BPF_CORE_READ(socket, file, f_flags) & O_NONBLOCK;

@@ -138,10 +138,6 @@ function bindLibc() {
     >('void *mmap(void *addr, size_t length, int prot, int flags, int fd, int64_t offset)'),
     munmap: bind<(address: Mapping, length: number) => number>('int munmap(void *addr, size_t length)'),
     sysconf: bind<(name: number) => number>('long sysconf(int name)'),
-    /** perf_event_open(2), the only call without a wrapper in libc. */
-    perfEventOpen: bind<
-      (number: number, attributes: Bytes, pid: number, cpu: number, group: number, flags: number) => number
-    >('long syscall(long nr, void *attr, int pid, int cpu, int group, unsigned long flags)'),
     /** pidfd_open(2), pidfd_getfd(2): in glibc only from 2.36 on. */
     pidfdOpen: bind<(number: number, pid: number, flags: number) => number>(
       'long syscall(long nr, int pid, unsigned int flags)',

@@ -52,8 +52,8 @@ export class BpfLink implements Disposable {
   }
 
   /**
-   * Replaces the program in one step: no connection sees none. On failure the old one stays attached. Links to
-   * tracepoints cannot be updated. @throws E_BPF_ATTACH.
+   * Replaces the program in one step: no connection sees none. On failure the old one stays attached.
+   * @throws E_BPF_ATTACH.
    */
   update(program: BpfProgram): void {
     const what = `replace the program of ${this.#what} by ${program.name}`;

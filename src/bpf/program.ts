@@ -8,11 +8,9 @@ import { BpfLink } from './link.ts';
 import type { BpfMap } from './map.ts';
 import { openPin, pinFd } from './pins.ts';
 import { track } from './registry.ts';
-import { openTracepoint } from './tracepoint.ts';
 
 /** enum bpf_attach_type; these never change. */
 const BPF_SK_MSG_VERDICT = 7;
-const BPF_PERF_EVENT = 41;
 
 /** How a program can be attached to a map of sockets. */
 export type MapAttachType = 'sk_msg';
@@ -78,27 +76,6 @@ export class BpfProgram implements Disposable {
       return new BpfLink(fd, `${this.name} on ${cgroupPath}`);
     } finally {
       closeSync(directory);
-    }
-  }
-
-  /**
-   * Attaches to a tracepoint, for example `syscalls`, `sys_enter_splice`. Dispose the link. Least kernel: 5.15.
-   * @throws E_NEEDS when tracefs is not mounted, E_BPF_ATTACH when the tracepoint is absent.
-   */
-  attachTracepoint(category: string, name: string): BpfLink {
-    const what = `attach program ${this.name} to tracepoint ${category}/${name}`;
-    const event = openTracepoint(category, name, what);
-    try {
-      const fd = check(
-        'E_BPF_ATTACH',
-        what,
-        'bpf_link_create',
-        libbpf().linkCreate(this.fd, event, BPF_PERF_EVENT, null),
-      );
-      return new BpfLink(fd, `${this.name} on ${category}/${name}`);
-    } finally {
-      // The link holds the event; a pinned link goes on without us.
-      libc().close(event);
     }
   }
 

@@ -11,7 +11,7 @@ import { BpfProgram } from '../bpf/program.ts';
 import type { Instance } from '../instance.ts';
 import type { Attach } from './attach.ts';
 import { attachLink, attachSocketHash, linkHooksOf, programsOf } from './create.ts';
-import { type CgroupHook, describeHook, type LinkHook, SOCKET_HASH_HOOK } from './hooks.ts';
+import { describeHook, type LinkHook, SOCKET_HASH_HOOK } from './hooks.ts';
 import { namesIn, type Pins } from './layout.ts';
 import type { Objects } from './objects.ts';
 import { dropLink } from './take-down.ts';
@@ -63,16 +63,12 @@ function renew(
     return 'attached';
   }
   using link = BpfLink.open(path);
-  if (hook.kind === 'cgroup' && !isOn(link, hook, instance)) {
+  if (!isOn(link, hook, instance)) {
     // The cgroup was removed and made again: the kernel cut the link, and it cannot be mended.
     replacePin(path, () => attachLink(hook, instance, objects, attach));
     return 'attached again';
   }
   if (link.programTag() === program.tag) return undefined;
-  if (hook.kind === 'tracepoint') {
-    replacePin(path, () => attachLink(hook, instance, objects, attach));
-    return 'replaced';
-  }
   attach.update(link, program);
   undo.defer(() => giveBack(path, join(pins.programs, hook.program)));
   return 'replaced';
@@ -85,7 +81,7 @@ function giveBack(linkPath: string, programPath: string): void {
 }
 
 /** The kernel tells a link's cgroup only in fdinfo and in its info's union; 0: the cgroup is gone. */
-function isOn(link: BpfLink, hook: CgroupHook, instance: Instance): boolean {
+function isOn(link: BpfLink, hook: LinkHook, instance: Instance): boolean {
   const text = readFileSync(`/proc/self/fdinfo/${link.fd}`, 'utf8');
   const id = /^cgroup_id:\s*(\d+)$/m.exec(text)?.[1];
   return id !== undefined && BigInt(id) === cgroupId(instance[hook.cgroup]);

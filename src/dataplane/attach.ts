@@ -7,7 +7,6 @@ import { attachTc, type TcPoint } from '../bpf/tc.ts';
 
 export interface Attach {
   cgroup(program: BpfProgram, cgroupPath: string): BpfLink;
-  tracepoint(program: BpfProgram, category: string, name: string): BpfLink;
   update(link: BpfLink, program: BpfProgram): void;
   socketHash<K, V>(program: BpfProgram, map: BpfMap<K, V>): void;
   tc(point: TcPoint & { program: BpfProgram }): void;
@@ -18,7 +17,6 @@ export interface Attach {
 /** What they are outside tests. */
 export const kernelAttach: Attach = {
   cgroup: (program, cgroupPath) => program.attachCgroup(cgroupPath),
-  tracepoint: (program, category, name) => program.attachTracepoint(category, name),
   update: (link, program) => link.update(program),
   socketHash: (program, map) => program.attachToMap(map, 'sk_msg'),
   tc: attachTc,

@@ -23,10 +23,7 @@ export function attachAndPin(instance: Instance, objects: Objects, pins: Pins, a
 }
 
 export function attachLink(hook: LinkHook, instance: Instance, objects: Objects, attach: Attach): BpfLink {
-  const program = objects.program(hook);
-  return hook.kind === 'cgroup'
-    ? attach.cgroup(program, instance[hook.cgroup])
-    : attach.tracepoint(program, hook.category, hook.name);
+  return attach.cgroup(objects.program(hook), instance[hook.cgroup]);
 }
 
 /** Replaces the program that is there. Sockets that are in the map already keep theirs; both read the same maps. */

@@ -5,21 +5,10 @@ import type { Instance } from '../instance.ts';
 export type ObjectName = 'capture' | 'fastpath';
 
 /** Held by a BPF link, pinned under `links/`. */
-export type LinkHook = CgroupHook | TracepointHook;
-
-export interface CgroupHook {
-  readonly kind: 'cgroup';
+export interface LinkHook {
   readonly object: ObjectName;
   readonly program: string;
   readonly cgroup: 'cgroup' | 'workloadsCgroup' | 'proxiesCgroup';
-}
-
-export interface TracepointHook {
-  readonly kind: 'tracepoint';
-  readonly object: ObjectName;
-  readonly program: string;
-  readonly category: string;
-  readonly name: string;
 }
 
 /** Held by a socket hash: the verdict program of every socket that is entered after it was attached. */
@@ -38,15 +27,14 @@ export interface TcHook {
 }
 
 export const LINK_HOOKS: readonly LinkHook[] = [
-  { kind: 'cgroup', object: 'capture', program: 'connect4', cgroup: 'workloadsCgroup' },
-  { kind: 'cgroup', object: 'capture', program: 'connect6', cgroup: 'workloadsCgroup' },
-  { kind: 'cgroup', object: 'capture', program: 'getpeername4', cgroup: 'workloadsCgroup' },
-  { kind: 'cgroup', object: 'capture', program: 'getpeername6', cgroup: 'workloadsCgroup' },
-  { kind: 'cgroup', object: 'capture', program: 'publish', cgroup: 'workloadsCgroup' },
-  { kind: 'cgroup', object: 'capture', program: 'original_dst', cgroup: 'proxiesCgroup' },
-  { kind: 'cgroup', object: 'fastpath', program: 'socket_events', cgroup: 'cgroup' },
-  { kind: 'cgroup', object: 'fastpath', program: 'socket_options', cgroup: 'cgroup' },
-  { kind: 'tracepoint', object: 'fastpath', program: 'splice_seen', category: 'syscalls', name: 'sys_enter_splice' },
+  { object: 'capture', program: 'connect4', cgroup: 'workloadsCgroup' },
+  { object: 'capture', program: 'connect6', cgroup: 'workloadsCgroup' },
+  { object: 'capture', program: 'getpeername4', cgroup: 'workloadsCgroup' },
+  { object: 'capture', program: 'getpeername6', cgroup: 'workloadsCgroup' },
+  { object: 'capture', program: 'publish', cgroup: 'workloadsCgroup' },
+  { object: 'capture', program: 'original_dst', cgroup: 'proxiesCgroup' },
+  { object: 'fastpath', program: 'socket_events', cgroup: 'cgroup' },
+  { object: 'fastpath', program: 'socket_options', cgroup: 'cgroup' },
 ];
 
 export const SOCKET_HASH_HOOK: SocketHashHook = { object: 'fastpath', program: 'redirect' };
@@ -60,7 +48,5 @@ export const TC_HOOKS: readonly TcHook[] = [
 
 /** For messages: `connect4 on /sys/fs/cgroup/shunt/default/workloads`. */
 export function describeHook(hook: LinkHook, instance: Instance): string {
-  return hook.kind === 'cgroup'
-    ? `${hook.program} on ${instance[hook.cgroup]}`
-    : `${hook.program} on tracepoint ${hook.category}/${hook.name}`;
+  return `${hook.program} on ${instance[hook.cgroup]}`;
 }

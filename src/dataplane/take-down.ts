@@ -28,7 +28,7 @@ export function dropLink(path: string): void {
   try {
     link.detach();
   } catch {
-    // A tracepoint's link cannot be detached by hand (EOPNOTSUPP): it goes with its last descriptor, ours, now.
+    // A tracepoint's link, as ABI version 4 had one, cannot be detached by hand: it goes with its last descriptor, ours, now.
   }
 }
 

@@ -7,7 +7,7 @@ import { ShuntError } from '../errors.ts';
 export interface Build {
   /** Directory of capture.bpf.o and fastpath.bpf.o. */
   readonly objects: string;
-  /** Directory of peer and race. */
+  /** Directory of peer, race, refuse-splice and splice-abi. */
   readonly native: string;
 }
 
@@ -30,8 +30,7 @@ export function buildHash({ objects, native }: Build, questions: unknown): strin
   const files = [
     join(objects, 'capture.bpf.o'),
     join(objects, 'fastpath.bpf.o'),
-    join(native, 'peer'),
-    join(native, 'race'),
+    ...['peer', 'race', 'refuse-splice', 'splice-abi'].map((program) => join(native, program)),
   ];
   for (const file of files) hash.update(createHash('sha256').update(contentOf(file)).digest());
   return hash.digest('hex').slice(0, 16);

@@ -9,7 +9,6 @@ import { loadOnly } from './programs.ts';
 type CounterName = Exclude<keyof typeof Counter, 'MESSAGES' | 'BYTES' | 'COUNT'>;
 type OutcomeName = Exclude<keyof typeof Outcome, 'COUNT'>;
 
-/** Not `splice_seen`: its probe loads it. */
 const PROGRAMS = ['promote', 'redirect', 'socket_events', 'socket_options'];
 
 /** Early, so that a probe is short; a queue that is larger than what any probe leaves in it. */

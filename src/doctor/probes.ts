@@ -10,7 +10,7 @@ import { netnsCookieProbe } from './probes/netns-cookie.ts';
 import { ordering } from './probes/ordering.ts';
 import { peek } from './probes/peek.ts';
 import { splice } from './probes/splice.ts';
-import { spliceTracepoint } from './probes/splice-tracepoint.ts';
+import { spliceRefused } from './probes/splice-refused.ts';
 import { tcUpdate } from './probes/tc-update.ts';
 import { tcpSock } from './probes/tcp-sock.ts';
 import { waiting } from './probes/waiting.ts';
@@ -24,7 +24,7 @@ export const PROBES: readonly Probe[] = [
   netnsCookieProbe,
   waiting,
   mptcp,
-  spliceTracepoint,
+  spliceRefused,
   wakeUp,
   ordering,
   mixedQueue,

@@ -567,20 +567,6 @@ export const maps = {
     valueCodec: u64,
     maxEntries: 65536,
   } satisfies MapDefinition<FlowKey, bigint>,
-  spliced: {
-    name: 'spliced',
-    type: 'LRU_HASH',
-    keyCodec: u64,
-    valueCodec: u32,
-    maxEntries: 4096,
-  } satisfies MapDefinition<bigint, number>,
-  splicers: {
-    name: 'splicers',
-    type: 'HASH',
-    keyCodec: u64,
-    valueCodec: u32,
-    maxEntries: 16384,
-  } satisfies MapDefinition<bigint, number>,
   states: {
     name: 'states',
     type: 'SK_STORAGE',

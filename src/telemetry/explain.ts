@@ -98,7 +98,7 @@ function refusalOf({ program, pid }: SocketFacts, state: SocketState): string {
     case Counter.REFUSED_OPTION:
       return state.vetoed
         ? `${optionName(state.vetoed)} was set`
-        : 'SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF or TCP_REPAIR is set, or its workload splices';
+        : 'SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF or TCP_REPAIR is set';
     case Counter.REFUSED_FULL:
       return 'the table of promoted sockets is full';
     case Counter.REFUSED_COOKIE:

@@ -26,7 +26,7 @@ const knows = (name: string, lacking: string) => (): string | undefined =>
 const loads = (object: string) => (): string | undefined => {
   const path = fileURLToPath(new URL(`../../build/bpf/${object}.bpf.o`, import.meta.url));
   try {
-    using object = BpfObject.open(path, { skip: (program) => program === 'splice_seen' });
+    using object = BpfObject.open(path);
     object.load();
     return undefined;
   } catch (error) {
@@ -44,13 +44,8 @@ const setsTcpOption = (level: number, name: number, value: number, lacking: stri
 const PROBES = {
   capture: loads('capture'),
   'fast path': loads('fastpath'),
-  'links of tracepoints': knows('bpf_perf_link', 'it has no links of tracepoints, so they cannot be pinned (5.15)'),
   'length of a queue': knows('msg_tot_len', 'it does not count the bytes of a queue of redirected messages'),
   'peek offset of TCP': setsTcpOption(1, 42, 0, 'it has no SO_PEEK_OFF for TCP'),
-  tracepoints: () =>
-    ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'].some((root) => existsSync(`${root}/events/syscalls`))
-      ? undefined
-      : 'it has no tracepoints of system calls, or no tracefs is mounted',
 } satisfies Record<string, () => string | undefined>;
 
 export type Capability = keyof typeof PROBES;

@@ -17,7 +17,6 @@ import {
   type Settings,
   type SocketState,
 } from '../../src/generated/abi.ts';
-import { has } from './capabilities.ts';
 
 export const FAST_PATH_OBJECT = fileURLToPath(new URL('../../build/bpf/fastpath.bpf.o', import.meta.url));
 
@@ -66,7 +65,6 @@ export class FastPath implements Disposable {
     const object = undo.use(
       BpfObject.open(options.object ?? FAST_PATH_OBJECT, {
         mapPinDir: pinDir,
-        skip: (program) => program === 'splice_seen' && !seesSplices(),
       }).load(),
     );
     object.map(maps.settings).set(0, { ...TEST_SETTINGS, ...options.settings });
@@ -78,7 +76,6 @@ export class FastPath implements Disposable {
       const link = object.program(name).attachCgroup(options.cgroup);
       undo.use(link);
     }
-    if (seesSplices()) undo.use(object.program('splice_seen').attachTracepoint('syscalls', 'sys_enter_splice'));
     for (const at of options.devices) {
       attachTc({ ...at, direction: 'ingress', priority: 20, handle: 20, program: promote });
     }
@@ -135,11 +132,6 @@ export class FastPath implements Disposable {
     const values = this.#object.map(maps.counters).getPerCpu(index) ?? [];
     return Number(values.reduce((a, b) => a + b, 0n));
   }
-}
-
-/** Can `splice_seen` be attached? The rest of the fast path works without it. */
-function seesSplices(): boolean {
-  return has('tracepoints', 'links of tracepoints');
 }
 
 function programId(fd: number): number {

@@ -9,7 +9,7 @@ export const splice: Probe = {
   title: 'splice(2) of redirected bytes',
   expected: 'delivered',
   means: 'a promoted socket may be spliced from',
-  staysOff: 'promotion of sockets that were spliced from; a reader that begins to splice later needs `fastPath: off`',
+  staysOff: 'splice(2) itself, for programs that may be redirected to: it answers EINVAL',
   kernel:
     'tcp_bpf_prots has no splice_read; "bpf/sockmap: add splice support for tcp_bpf" (lore, March 2026) would add it',
   disables: 'nothing',

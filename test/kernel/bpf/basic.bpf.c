@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
 /*
- * For the tests of src/bpf. allow, deny: cgroup/connect4, 5.8; count: tc and tracepoint; verdict: sk_msg.
+ * For the tests of src/bpf. allow, deny: cgroup/connect4, 5.8; count: tc; verdict: sk_msg.
  * connect4 programs write `count` records of growing length to the ring, each filled with its sequence
  * number.
  */
@@ -48,7 +48,6 @@ struct {
 /* Indices of `state`. */
 #define SEQUENCE 0
 #define LOST 1
-#define TRACED 2
 
 /* `words` 8-byte words, all holding the sequence number. A number that 7 divides is discarded. */
 #define RECORD(words)                                                                                        \
@@ -132,25 +131,6 @@ SEC("sk_msg")
 int verdict(struct sk_msg_md *msg)
 {
 	return SK_PASS;
-}
-
-struct kill_args {
-	__u64 common;
-	__s64 number;
-	__s64 pid;
-	__s64 signal;
-};
-
-/* Counts kill(2) of the process in state[TRACED]: others on the machine call it too. */
-SEC("tracepoint/syscalls/sys_enter_kill")
-int traced(struct kill_args *ctx)
-{
-	__u32 index = TRACED;
-	__u64 *pid = bpf_map_lookup_elem(&state, &index);
-
-	if (pid && *pid && ctx->pid == *pid)
-		hit(1);
-	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -13,9 +13,9 @@ import { needs } from '../../support/capabilities.ts';
 import { compile } from '../bpf/fixture.ts';
 import { Sandbox } from './sandbox.ts';
 
-const CGROUP_PROGRAMS = LINK_HOOKS.filter(({ kind }) => kind === 'cgroup').map(({ program }) => program);
+const CGROUP_PROGRAMS = LINK_HOOKS.map(({ program }) => program);
 
-describe('a data plane that is made or removed half-way', needs('capture', 'fast path', 'links of tracepoints'), () => {
+describe('a data plane that is made or removed half-way', needs('capture', 'fast path'), () => {
   let sandbox: Sandbox;
   beforeEach(() => {
     sandbox = new Sandbox();
@@ -38,10 +38,6 @@ describe('a data plane that is made or removed half-way', needs('capture', 'fast
       if (program.name === at) throw new Error(`${at} refused`);
       return kernelAttach.cgroup(program, cgroup);
     },
-    tracepoint(program, category, name) {
-      if (program.name === at) throw new Error(`${at} refused`);
-      return kernelAttach.tracepoint(program, category, name);
-    },
     socketHash(program, map) {
       if (program.name === at) throw new Error(`${at} refused`);
       kernelAttach.socketHash(program, map);
@@ -52,7 +48,7 @@ describe('a data plane that is made or removed half-way', needs('capture', 'fast
     },
   });
 
-  it.each(['redirect', 'connect4', 'socket_options', 'splice_seen', 'publish'])(
+  it.each(['redirect', 'connect4', 'socket_options', 'publish'])(
     'leaves nothing when %s is refused, and can be made afterwards',
     (step) => {
       const attach = failing(step);

@@ -8,7 +8,7 @@ import { PORTS, Sandbox } from './sandbox.ts';
 const ROUNDS = 100;
 const MESSAGE_BYTES = 64;
 
-describe('removing a data plane', needs('capture', 'fast path', 'links of tracepoints'), () => {
+describe('removing a data plane', needs('capture', 'fast path'), () => {
   let sandbox: Sandbox;
   beforeEach(() => {
     sandbox = new Sandbox();

@@ -11,7 +11,7 @@ const WHY = 'fast path off: doctor: ordering unsupported';
 const FAST_PATH = ['socket_events', 'socket_options'];
 
 const CAPTURE = needs('capture');
-const ALL = needs('capture', 'fast path', 'tracepoints', 'links of tracepoints');
+const ALL = needs('capture', 'fast path');
 
 it('opens the data plane without the fast path, and says why, where a probe failed', CAPTURE, async () => {
   await using sandbox = new Sandbox();

@@ -26,7 +26,7 @@ function labs(pid: number = process.pid): string[] {
 /** Where the kernel refuses to promote from tc (7.x), what a promoted connection does cannot be looked at. */
 const PROMOTION = needs('fast path');
 /** These look at no promoted connection. */
-const ANSWER_ALWAYS = ['cgroup-hooks', 'tc-update', 'tcp-sock', 'splice-tracepoint'];
+const ANSWER_ALWAYS = ['cgroup-hooks', 'tc-update', 'tcp-sock', 'splice-refused'];
 
 const findingOf = ({ findings }: Report, id: string) => findings.find((finding) => finding.id === id);
 
@@ -97,7 +97,7 @@ test(
       found: expect.stringMatching(/refused: .*promote/),
     });
     expect(findingOf(report, 'tcp-sock')?.verdict).toBe('supported');
-    expect(findingOf(report, 'splice-tracepoint')?.verdict).toBe('supported');
+    expect(findingOf(report, 'splice-refused')?.verdict).toBe('supported');
     expect(findingOf(report, 'peek')).toMatchObject({
       verdict: 'cannot tell',
       found: 'nothing is promoted: the kernel refuses program promote',

@@ -36,10 +36,10 @@ export class Peer implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
-  /** Runs in a namespace and a cgroup; the shell enters the cgroup before any socket exists. */
-  constructor(netns: string, cgroup: string) {
+  /** Runs in a namespace and a cgroup; the shell enters the cgroup before any socket exists. `through` executes it. */
+  constructor(netns: string, cgroup: string, through: readonly string[] = []) {
     const enter = 'echo $$ > "$0"/cgroup.procs && exec "$@"';
-    const command = ['sh', '-c', enter, cgroup, `${NATIVE}/peer`];
+    const command = ['sh', '-c', enter, cgroup, ...through, `${NATIVE}/peer`];
     this.#child = spawn('nsenter', [`--net=${netns}`, ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
     if (this.#child.stdout === null) throw new Error('a piped child has no output');
     this.#answers = createInterface(this.#child.stdout)[Symbol.asyncIterator]();

@@ -45,14 +45,6 @@ describe('never promotes a socket', () => {
     expect(sandbox.fastPath.count('REFUSED_OPTION')).toBe(1);
   });
 
-  test('that somebody spliced from', needs('tracepoints', 'links of tracepoints'), async () => {
-    await using sandbox = new Sandbox();
-    const prepare = async (_: unknown, server: { try(...words: (string | number)[]): Promise<unknown> }) =>
-      server.try('splice', 1);
-    await sandbox.pair({ prepare });
-    expect(sandbox.fastPath.count('REFUSED_OPTION')).toBe(1);
-  });
-
   test('before it received as many segments as the settings say', async () => {
     await using sandbox = new Sandbox({ settings: { promoteAfterSegments: 1000 } });
     await sandbox.pair();

@@ -32,6 +32,8 @@ export interface PairOptions {
   readonly groups?: readonly [client: Group, server: Group];
   /** Default: level, level. */
   readonly waits?: readonly [client: Wait, server: Wait];
+  /** A command that executes the server in its own place. */
+  readonly serverThrough?: readonly string[];
   /** Before any byte is sent. */
   readonly prepare?: (client: Peer, server: Peer) => Promise<unknown>;
   /** Rounds of 64 bytes each way before the test begins; 0: none. Default 20. */
@@ -78,8 +80,8 @@ export class Sandbox implements AsyncDisposable {
     this.#undo.defer(() => rmdirSync(path));
   }
 
-  peer(side: Side, group: Group): Peer {
-    return this.#undo.use(new Peer(this.netns(side), this.cgroup(group)));
+  peer(side: Side, group: Group, through: readonly string[] = []): Peer {
+    return this.#undo.use(new Peer(this.netns(side), this.cgroup(group), through));
   }
 
   /** A connection whose ends asked and answered long enough to be promoted, if they may be. */
@@ -87,7 +89,7 @@ export class Sandbox implements AsyncDisposable {
     const { sides = ['a', 'a'], ip = '127.0.0.1', groups = ['client', 'server'], warmUpRounds = 20 } = options;
     const { waits = ['level', 'level'], prepare } = options;
     const client = this.peer(sides[0], groups[0]);
-    const server = this.peer(sides[1], groups[1]);
+    const server = this.peer(sides[1], groups[1], options.serverThrough);
     const { bytes: port } = await server.do('listen', ip);
     await client.do('connect', ip, port);
     await server.do('accept');

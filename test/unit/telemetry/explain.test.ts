@@ -80,9 +80,9 @@ describe('the answer about a socket', () => {
       'refused: refused for good: SO_RCVLOWAT was set',
     ],
     [
-      'of a workload that splices',
+      'with an option that was set before shunt looked',
       { state: { ...STATE, phase: Phase.REFUSED, refusal: Counter.REFUSED_OPTION } },
-      'refused: refused for good: SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF or TCP_REPAIR is set, or its workload splices',
+      'refused: refused for good: SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF or TCP_REPAIR is set',
     ],
     [
       'that waits edge-triggered',

@@ -21,10 +21,6 @@ const attach: Attach = {
     die(program.name);
     return kernelAttach.cgroup(program, cgroup);
   },
-  tracepoint(program, category, event) {
-    die(program.name);
-    return kernelAttach.tracepoint(program, category, event);
-  },
   socketHash(program, map) {
     die(program.name);
     kernelAttach.socketHash(program, map);
