@@ -151,6 +151,8 @@ add('snippet', 'Print the entry of http_filters that loads a filter into an Envo
     assignment('--cluster'),
   )
   .option('--module <path>', 'where the module is on the machine of that Envoy (default: the one of this build)')
+  .option('--reload-from <path>', 'an entry that takes its configuration from this file, whenever it is renamed over')
+  .option('--resource', 'print that file instead of an entry')
   .action(
     command(async (ctx, name: string, options: SnippetCommandOptions) =>
       (await import('./commands/filters.ts')).printSnippet(ctx, name, options),

@@ -1,14 +1,39 @@
 /** Configuration that loads a filter into an Envoy which shunt does not manage. Pure but for the path of the module. */
+import { dirname, extname } from 'node:path';
 import { stringify } from 'yaml';
 import type { Model } from '../config/model.ts';
 import { ShuntError } from '../errors.ts';
 import { type AuthzConfiguration, l7Configuration } from '../policy/l7.ts';
+import { extension, type Message, typed, typeUrl } from './envoy/type-url.ts';
+import { discoveryResponse } from './envoy/xds.ts';
 import { filterExample, wasmPlugin } from './filters.ts';
+
+const WASM = 'extensions.filters.http.wasm.v3.Wasm';
 
 export interface SnippetOptions {
   readonly format: 'yaml' | 'json';
   /** Path of the module where that Envoy runs. Default: that of this build. */
   readonly module?: string;
+  /** Not the entry, but the file that an entry of `reloadingSnippet` reads: a DiscoveryResponse. Default false. */
+  readonly resource?: boolean;
+}
+
+/**
+ * An entry for `http_filters` that takes the filter's configuration from the file `path` (absolute, or as seen from where
+ * that Envoy starts), and again whenever another is renamed over it: live connections stay, a bad file changes nothing.
+ * Envoy watches the whole folder. @throws E_USAGE for a name that is none, or a path that Envoy would not know how to read.
+ */
+export function reloadingSnippet(name: string, path: string, format: SnippetOptions['format']): string {
+  filterExample(name);
+  if (!['.json', '.yaml'].includes(extname(path))) {
+    throw new ShuntError('E_USAGE', `--reload-from ${path}: expected a file that ends with .json or .yaml`);
+  }
+  const source = {
+    path_config_source: { path, watched_directory: { path: dirname(path) } },
+    resource_api_version: 'V3',
+  };
+  const filter = { name: `shunt.${name}`, config_discovery: { config_source: source, type_urls: [typeUrl(WASM)] } };
+  return text(format, filter, [filter]);
 }
 
 /** An entry for `http_filters` with the smallest configuration that loads. @throws E_USAGE for an unknown name. */
@@ -56,14 +81,14 @@ function renamed(
   );
 }
 
-function entry(name: string, configuration: unknown, { format, module }: SnippetOptions): string {
-  const text = JSON.stringify(configuration, undefined, format === 'yaml' ? 2 : undefined);
-  const filter = {
-    name: `shunt.${name}`,
-    typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm',
-      config: wasmPlugin(name, text, module),
-    },
-  };
-  return format === 'json' ? JSON.stringify(filter, undefined, 2) : stringify([filter], { lineWidth: 0 }).trimEnd();
+function entry(name: string, configuration: unknown, { format, module, resource = false }: SnippetOptions): string {
+  const own = JSON.stringify(configuration, undefined, format === 'yaml' ? 2 : undefined);
+  const filter = extension(`shunt.${name}`, WASM, { config: wasmPlugin(name, own, module) });
+  if (!resource) return text(format, filter, [filter]);
+  const response = discoveryResponse([{ ...typed('config.core.v3.TypedExtensionConfig'), ...filter }]);
+  return text(format, response, response);
+}
+
+function text(format: SnippetOptions['format'], json: Message, yaml: Message | readonly Message[]): string {
+  return format === 'json' ? JSON.stringify(json, undefined, 2) : stringify(yaml, { lineWidth: 0 }).trimEnd();
 }

@@ -160,6 +160,27 @@ describe('docs/existing-envoy.md', () => {
     expect(await ask('proxy', 'grpc', '/greeter.Greeter/SayHello')).toMatchObject({ answers: [{ grpc: '0' }] });
   });
 
+  it('takes another policy on live connections of HTTP/1.1, HTTP/2 and gRPC', async () => {
+    const asking = [
+      { protocol: 'http1', path: '/late', denied: { status: 403 }, allowed: { status: 200 } },
+      { protocol: 'http2', path: '/late', denied: { status: 403 }, allowed: { status: 200 } },
+      { protocol: 'grpc', path: '/greeter.Greeter/SayBye', denied: { grpc: '7' }, allowed: { grpc: '0' } },
+    ].map((one) => ({ ...one, child: start(NODE, join(HERE, 'client.ts'), 'web', one.protocol, 'until', one.path) }));
+    running.push(...asking.map(({ child }) => child));
+    const outcomes = asking.map(({ child }) => finished(child));
+    await Promise.all(asking.map(({ child }) => new Promise((asked) => child.stderr?.once('data', asked))));
+    const resources = join(dir, 'policies/shop.yaml');
+    const now = readFileSync(resources, 'utf8');
+    const later = now.replace('/items*', '/items*, /late').replace('/SayHello', '/Say*');
+    writeFileSync(resources, later);
+    expect(await run('bash', '-e', 'reload.sh')).toMatchObject({ code: 0, stderr: '' });
+    for (const [index, { denied, allowed }] of asking.entries()) {
+      const outcome = await (outcomes[index] as Promise<Outcome>);
+      expect(outcome).toMatchObject({ code: 0, stderr: 'asking\n' });
+      expect(JSON.parse(outcome.stdout)).toMatchObject({ connections: 1, answers: [denied, allowed] });
+    }
+  });
+
   it('believes no header', async () => {
     const forged = 'x-forwarded-client-cert: URI=spiffe://cluster.local/ns/shop/sa/admin';
     const args = ['-s', '-H', forged, '--cacert', 'ca.pem', '--cert', 'proxy.pem', '--key', 'proxy.key'];

@@ -38,8 +38,12 @@ export function xdsVersion(text: string): string {
   return (JSON.parse(text) as { version_info: string }).version_info;
 }
 
-/** The version is a hash of the resources, so that Envoy's answer tells exactly what it runs. */
 function responseOf(resources: readonly Message[]): string {
+  return `${JSON.stringify(discoveryResponse(resources), undefined, 1)}\n`;
+}
+
+/** The version is a hash of the resources, so that Envoy's answer tells exactly what it runs. */
+export function discoveryResponse(resources: readonly Message[]): Message {
   const version = createHash('sha256').update(JSON.stringify(resources)).digest('hex').slice(0, 16);
-  return `${JSON.stringify({ version_info: version, resources }, undefined, 1)}\n`;
+  return { version_info: version, resources };
 }

@@ -1,15 +1,17 @@
 /**
  * Requests over mTLS to https://localhost:8443, all of one protocol over one connection.
- * Usage: client.ts IDENTITY http1|http2|grpc PATH …, in the folder of the certificates.
- * Prints a JSON list: {status,body} for HTTP, {status,grpc,message} for gRPC, and the number of connections.
+ * Usage: client.ts IDENTITY http1|http2|grpc PATH … | until PATH, in the folder of the certificates.
+ * Prints {answers, connections} as JSON: {status,body} for HTTP, {status,grpc,message} for gRPC. `until` asks again and
+ * again until the answer is another, says `asking` on stderr after the first, and prints each answer once.
  */
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:http2';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import { Agent, get } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { isDeepStrictEqual } from 'node:util';
 import { request } from 'http2-wrapper';
 
-const [identity = '', protocol = '', ...paths] = process.argv.slice(2);
+const [identity = '', protocol = '', ...words] = process.argv.slice(2);
 const ORIGIN = 'https://localhost:8443';
 const tls = {
   ca: readFileSync('ca.pem'),
@@ -24,26 +26,27 @@ interface Answer {
   readonly message?: string;
 }
 
-async function overHttp1(): Promise<{ answers: Answer[]; connections: number }> {
-  const agent = new Agent({ ...tls, keepAlive: true, maxSockets: 1 });
-  const sockets = new Set<unknown>();
-  const answers: Answer[] = [];
-  for (const path of paths) {
-    answers.push(
-      await new Promise<Answer>((done, failed) => {
-        get(new URL(path, ORIGIN), { agent }, (response) => {
-          sockets.add(response.socket);
-          text(response).then((body) => done({ status: response.statusCode ?? 0, body }), failed);
-        }).once('error', failed);
-      }),
-    );
-  }
-  agent.destroy();
-  return { answers, connections: sockets.size };
+interface Client {
+  ask(path: string): Promise<Answer>;
+  connections(): number;
+  close(): void;
 }
 
-async function overHttp2(): Promise<{ answers: Answer[]; connections: number }> {
-  const h2session = connect(ORIGIN, tls);
+function http1(): Client {
+  const agent = new Agent({ ...tls, keepAlive: true, maxSockets: 1 });
+  const sockets = new Set<unknown>();
+  const ask = (path: string): Promise<Answer> =>
+    new Promise((done, failed) => {
+      get(new URL(path, ORIGIN), { agent }, (response) => {
+        sockets.add(response.socket);
+        text(response).then((body) => done({ status: response.statusCode ?? 0, body }), failed);
+      }).once('error', failed);
+    });
+  return { ask, connections: () => sockets.size, close: () => agent.destroy() };
+}
+
+function http2(): Client {
+  const h2session = session();
   const ask = (path: string): Promise<Answer> =>
     new Promise((done, failed) => {
       const sent = request(new URL(path, ORIGIN), { h2session }, (response) => {
@@ -52,17 +55,15 @@ async function overHttp2(): Promise<{ answers: Answer[]; connections: number }> 
       sent.once('error', failed);
       sent.end();
     });
-  const answers = await Promise.all(paths.map(ask));
-  h2session.close();
-  return { answers, connections: 1 };
+  return { ask, connections: () => 1, close: () => h2session.close() };
 }
 
 /** Each call sends two messages, its path and `again`, and gets them back. */
-async function overGrpc(): Promise<{ answers: Answer[]; connections: number }> {
-  const session = connect(ORIGIN, tls);
-  const call = (path: string): Promise<Answer> =>
+function grpc(): Client {
+  const calls = session();
+  const ask = (path: string): Promise<Answer> =>
     new Promise((done, failed) => {
-      const stream = session.request({
+      const stream = calls.request({
         ':method': 'POST',
         ':path': path,
         'content-type': 'application/grpc',
@@ -87,9 +88,14 @@ async function overGrpc(): Promise<{ answers: Answer[]; connections: number }> {
       stream.write(frame(path));
       stream.end(frame('again'));
     });
-  const answers = await Promise.all(paths.map(call));
-  session.close();
-  return { answers, connections: 1 };
+  return { ask, connections: () => 1, close: () => calls.close() };
+}
+
+/** The one connection: where the server sends it away, this process fails. */
+function session(): ClientHttp2Session {
+  return connect(ORIGIN, tls).once('goaway', () => {
+    throw new Error('the server drains the connection');
+  });
 }
 
 function frame(message: string): Buffer {
@@ -108,5 +114,16 @@ function messages(bytes: Buffer): string[] {
   return found;
 }
 
-const result = await { http1: overHttp1, http2: overHttp2, grpc: overGrpc }[protocol as 'http1']();
-process.stdout.write(`${JSON.stringify(result)}\n`);
+async function untilAnother(client: Client, path: string): Promise<Answer[]> {
+  const first = await client.ask(path);
+  process.stderr.write('asking\n');
+  let answer = first;
+  while (isDeepStrictEqual(answer, first)) answer = await client.ask(path);
+  return [first, answer];
+}
+
+const client = { http1, http2, grpc }[protocol as 'http1']();
+const [how = '', path = ''] = words;
+const answers = how === 'until' ? await untilAnother(client, path) : await Promise.all(words.map(client.ask));
+process.stdout.write(`${JSON.stringify({ answers, connections: client.connections() })}\n`);
+client.close();

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ShuntError } from '../../../src/errors.ts';
-import { type AuthzSnippetOptions, authzSnippet, exampleSnippet } from '../../../src/proxy/snippet.ts';
+import {
+  type AuthzSnippetOptions,
+  authzSnippet,
+  exampleSnippet,
+  reloadingSnippet,
+} from '../../../src/proxy/snippet.ts';
 import { policy, shop } from '../policy/shop.ts';
 
 const { model } = shop(policy('{selector: {matchLabels: {app: api}}, rules: [{to: [{operation: {methods: [GET]}}]}]}'));
@@ -76,4 +81,43 @@ test('any filter has a snippet with the smallest configuration', () => {
     JSON.stringify({ sources: {}, destinations: {}, policies: [] }, undefined, 2),
   );
   expect(() => exampleSnippet('nothing', { format: 'yaml', module: '/m.wasm' })).toThrow(/expected one of authz/);
+});
+
+describe('a reloading snippet', () => {
+  test('reads a file, and watches the folder that it is in', () => {
+    const [filter] = parse(reloadingSnippet('authz', '/etc/envoy/authz/filter.yaml', 'yaml'));
+    expect(filter).toMatchObject({
+      name: 'shunt.authz',
+      config_discovery: {
+        config_source: {
+          path_config_source: {
+            path: '/etc/envoy/authz/filter.yaml',
+            watched_directory: { path: '/etc/envoy/authz' },
+          },
+        },
+      },
+    });
+    expect(JSON.parse(reloadingSnippet('authz', '/etc/envoy/authz/filter.yaml', 'json'))).toEqual(filter);
+    expect(parse(reloadingSnippet('authz', 'filter.json', 'yaml'))[0].config_discovery.config_source).toMatchObject({
+      path_config_source: { watched_directory: { path: '.' } },
+    });
+  });
+
+  test('reads no file that Envoy could not read', () => {
+    expect(() => reloadingSnippet('authz', '/etc/envoy/authz', 'yaml')).toThrow(/ends with .json or .yaml/);
+    expect(() => reloadingSnippet('nothing', 'a.json', 'yaml')).toThrow(/expected one of authz/);
+  });
+
+  test('reads what is printed as its resource: the same filter, with a version that is the hash of it', () => {
+    const entry = snippet().filter;
+    const of = (clusters: Record<string, string>) =>
+      parse(authzSnippet(model, { ...DEFAULTS, clusters, resource: true })) as {
+        version_info: string;
+        resources: object[];
+      };
+    const { version_info, resources } = of({});
+    expect(resources).toEqual([{ '@type': 'type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig', ...entry }]);
+    expect(version_info).toBe(of({}).version_info);
+    expect(version_info).not.toBe(of({ backend: 'shop/api:8080' }).version_info);
+  });
 });
