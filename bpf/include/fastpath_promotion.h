@@ -11,6 +11,8 @@
 /* A socket that cannot be promoted yet is looked at after twice as many segments, at most this many later. */
 #define LOOK_AGAIN_SEGMENTS_MAX 4096
 
+#define EBUSY 16 /* another one makes, or has made, the socket one of a socket map */
+#define EEXIST 17
 #define EOPNOTSUPP 95 /* of a socket that is no longer established */
 
 #define READ_ONCE(field) (*(volatile typeof(field) *)&(field))
@@ -85,7 +87,8 @@ static __always_inline void flow_start(struct tcp_sock *tcp, const struct shunt_
 	flow.cgroup_id = state->cgroup_id;
 	flow.promoted_ns = bpf_ktime_get_ns();
 	flow.bytes[SHUNT_OUTCOME_BEFORE_PROMOTION] = written;
-	bpf_map_update_elem(&flows, &state->cookie, &flow, BPF_ANY);
+	/* Not over the one that another processor may have made for it, and linked, by now. */
+	bpf_map_update_elem(&flows, &state->cookie, &flow, BPF_NOEXIST);
 }
 
 static __always_inline void flow_link(const struct shunt_socket_state *state)
@@ -124,7 +127,27 @@ static __always_inline __u32 reader_refusal(struct sock *sk, __u32 reader, struc
 	}
 }
 
-/* Enters the socket in `sockets`. Returns what to count; 0: nothing, it was just being closed. */
+/* Did another processor enter this very socket, or is the key another one's? */
+static __always_inline bool is_entered(const struct shunt_flow_key *key,
+				       const struct shunt_socket_state *state)
+{
+	struct bpf_sock *sk = bpf_map_lookup_elem(&sockets, key);
+	const struct shunt_socket_state *found;
+	bool is_same;
+
+	if (!sk)
+		return false;
+	found = bpf_sk_storage_get(&states, sk, NULL, 0);
+	is_same = found && found->cookie == state->cookie;
+	bpf_sk_release(sk);
+	return is_same;
+}
+
+/*
+ * Enters the socket in `sockets`. Segments for one socket may be received on several processors at once: who
+ * enters it promotes it, and the others leave it alone. Returns what to count; 0: nothing, it was just being
+ * closed, or is just being promoted elsewhere.
+ */
 static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_sock *sk, struct tcp_sock *tcp,
 					    struct shunt_socket_state *state, __u32 reader,
 					    struct shunt_flow_key *key)
@@ -147,16 +170,21 @@ static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_so
 	written = bytes_written(tcp);
 	flow_start(tcp, state, key, written);
 	error = bpf_map_update_elem(&sockets, key, sk, BPF_NOEXIST);
+	if (error == -EBUSY || (error == -EEXIST && is_entered(key, state)))
+		return 0;
 	if (error) {
 		bpf_map_delete_elem(&flows, &state->cookie);
 		return error == -EOPNOTSUPP ? 0 : SHUNT_COUNTER_REFUSED_FULL;
 	}
+	/* Not before it is entered: the processor that did not enter it must not undo this. The peer links
+	 * only what is promoted; if it looked in between, this one links. */
+	state->phase = SHUNT_PHASE_PROMOTED;
 	count(SHUNT_COUNTER_BYTES + SHUNT_OUTCOME_BEFORE_PROMOTION, written);
 	return SHUNT_COUNTER_PROMOTED;
 }
 
-/* Refusals that may pass (blocking also means "not accepted yet"), as the reason that the peer's messages
- * get. */
+/* Refusals that may pass (blocking also means "not accepted yet"; full: also that the key is still another
+ * one's), as the reason that the peer's messages get. */
 static __always_inline enum shunt_outcome passing_refusal(__u32 refused)
 {
 	switch (refused) {
@@ -166,6 +194,8 @@ static __always_inline enum shunt_outcome passing_refusal(__u32 refused)
 		return SHUNT_OUTCOME_READER_EDGE;
 	case SHUNT_COUNTER_REFUSED_WAITING:
 		return SHUNT_OUTCOME_READER_UNKNOWN;
+	case SHUNT_COUNTER_REFUSED_FULL:
+		return SHUNT_OUTCOME_UNLINKED;
 	default:
 		return 0;
 	}
@@ -276,14 +306,18 @@ static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *s
 			key->scope = namespace_cookie((struct sock *)tcp);
 		flow_key_swap(&state->peer_key, key);
 		state->cgroup_id = membership->cgroup_id;
-		/* Set before the socket can be found by its peer, which links only what is promoted. */
-		state->phase = SHUNT_PHASE_PROMOTED;
+#ifdef SHUNT_TEST_SLOW_PROMOTION /* a test makes two processors meet here */
+		for (int i = 0; i < SHUNT_TEST_SLOW_PROMOTION; i++)
+			bpf_ktime_get_ns();
+#endif
 		result = socket_promote(skb, sk, tcp, state, membership->reader, key);
-		if (result)
-			count(result, 1);
+		if (!result)
+			return false;
+		count(result, 1);
 		if (result != SHUNT_COUNTER_PROMOTED) {
 			why = passing_refusal(result);
-			state->phase = why ? SHUNT_PHASE_NEW : SHUNT_PHASE_REFUSED;
+			if (!why)
+				state->phase = SHUNT_PHASE_REFUSED;
 			refusal_tell(state, why);
 		}
 		refusal_set(state, result == SHUNT_COUNTER_PROMOTED ? 0 : result);
