@@ -51,7 +51,7 @@ export async function runGuest(options: GuestOptions): Promise<GuestResult> {
     if (share.exitCode !== null) throw new Error(`virtiofsd ended: ${log}`);
     await delay(10);
   }
-  const machine = start(machineCommand(image, file), options.onOutput);
+  const machine = start(machineCommand(options, file), options.onOutput);
   const ended = new Promise<string>((resolve) => machine.once('close', (code) => resolve(`QEMU exit ${code}`)));
   const timeout = new AbortController();
   const late = delay(options.timeoutMs, `not ready after ${options.timeoutMs / 1000} s`, { signal: timeout.signal });
@@ -85,10 +85,10 @@ function shareCommand(root: string, socket: string): string[] {
   ];
 }
 
-function machineCommand(image: KernelImage, file: (name: string) => string): string[] {
+function machineCommand({ image, root }: GuestOptions, file: (name: string) => string): string[] {
   const append = [
     ...['console=ttyS0', 'panic=-1', 'quiet', 'loglevel=4', 'mitigations=off', 'tsc=reliable', 'no_timer_check'],
-    ...[`shunt.kernel=${image.directory}`, `shunt.command=${file('command')}`],
+    ...[`shunt.kernel=${image.directory}`, `shunt.command=${file('command')}`, `shunt.checkout=${root}`],
   ];
   const port = (name: string): string[] => ['-device', `virtserialport,chardev=${name},name=${name}`];
   return [
