@@ -12,16 +12,31 @@ const OBJECT = join(import.meta.dirname, '../../build/bpf/fastpath.bpf.o');
 /** What a mesh has when nobody says otherwise. */
 const DEFAULTS = { promoteAfterSegments: 8, maxQueuedBytes: 1024 * 1024 };
 
+type FastPathSettings = typeof DEFAULTS;
+
+export interface FastPathOptions {
+  /** Path of the object. Default: the one that scripts/build makes. */
+  readonly object?: string;
+  /** Default: what a mesh has when nobody says otherwise. */
+  readonly settings?: Partial<FastPathSettings>;
+}
+
 /** Attached until disposed of. Sockets that are promoted then stay so until they close. */
 export class FastPath implements Disposable {
-  readonly settings = DEFAULTS;
+  readonly settings: FastPathSettings;
   #stack: DisposableStack;
   readonly #settingsMap: BpfMap<number, Settings>;
   readonly #counters: BpfMap<number, bigint>;
 
-  private constructor(stack: DisposableStack, settings: BpfMap<number, Settings>, counters: BpfMap<number, bigint>) {
+  private constructor(
+    stack: DisposableStack,
+    settings: FastPathSettings,
+    settingsMap: BpfMap<number, Settings>,
+    counters: BpfMap<number, bigint>,
+  ) {
     this.#stack = stack;
-    this.#settingsMap = settings;
+    this.settings = settings;
+    this.#settingsMap = settingsMap;
     this.#counters = counters;
   }
 
@@ -29,9 +44,9 @@ export class FastPath implements Disposable {
    * On lo and on the veth of both namespaces, for the processes of the pair's cgroup. Needs scripts/build to have run.
    * @throws E_BPF_OPEN, E_BPF_LOAD, E_BPF_ATTACH; nothing stays attached then.
    */
-  static attach(pair: NetnsPair): FastPath {
+  static attach(pair: NetnsPair, options: FastPathOptions = {}): FastPath {
     using stack = new DisposableStack();
-    const object = stack.use(BpfObject.open(OBJECT).load());
+    const object = stack.use(BpfObject.open(options.object ?? OBJECT).load());
     for (const program of ['socket_events', 'socket_options']) {
       stack.use(object.program(program).attachCgroup(pair.cgroup));
     }
@@ -44,7 +59,8 @@ export class FastPath implements Disposable {
         attachTc({ netns, device, direction: 'ingress', priority: 20, handle: 20, program });
       }
     }
-    const fastPath = new FastPath(stack, object.map(maps.settings), object.map(maps.counters));
+    const settings = { ...DEFAULTS, ...options.settings };
+    const fastPath = new FastPath(stack, settings, object.map(maps.settings), object.map(maps.counters));
     fastPath.pause(false);
     fastPath.#stack = stack.move();
     return fastPath;
@@ -52,7 +68,7 @@ export class FastPath implements Disposable {
 
   /** Paused: all goes by TCP, with the programs attached. */
   pause(paused: boolean): void {
-    this.#settingsMap.set(0, { ...DEFAULTS, paused: paused ? 1 : 0, outboundPort: 0, workloadCgroupLevel: 0 });
+    this.#settingsMap.set(0, { ...this.settings, paused: paused ? 1 : 0, outboundPort: 0, workloadCgroupLevel: 0 });
   }
 
   /** Bytes that promoted sockets sent since the start, by outcome (`REDIRECTED`, `HANDOVER`, …). */

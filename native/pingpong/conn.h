@@ -30,16 +30,24 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static void conn_wait(struct conn *c, uint32_t events)
+static void conn_arm(struct conn *c, uint32_t events)
 {
 	struct epoll_event ev = {.events = events};
+
+	if (c->armed == events)
+		return;
+	if (epoll_ctl(c->epoll_fd, c->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->fd, &ev))
+		fail("epoll_ctl");
+	c->armed = events;
+}
+
+/* Waits for one of `events`, or for input: nobody sends to a peer that waits for output. */
+static void conn_wait(struct conn *c, uint32_t events)
+{
+	struct epoll_event ev;
 	int n;
 
-	if (c->armed != events) {
-		if (epoll_ctl(c->epoll_fd, c->armed ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->fd, &ev))
-			fail("epoll_ctl");
-		c->armed = events;
-	}
+	conn_arm(c, events | EPOLLIN);
 	do {
 		n = epoll_wait(c->epoll_fd, &ev, 1, c->busy ? 0 : -1);
 	} while (n == 0 || (n < 0 && errno == EINTR));
@@ -167,6 +175,8 @@ static struct conn conn_open(const struct options *o)
 	c.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (c.epoll_fd < 0)
 		fail("epoll_create1");
+	/* As event loops do, and before anything is sent: a socket that nobody waits for is not promoted. */
+	conn_arm(&c, EPOLLIN);
 	return c;
 }
 
