@@ -13,10 +13,11 @@
  * Maps read: settings, members. Written: flows, pairs, counters, `states` (what is known of a socket, lives
  * with it). Own: `sockets` (who may be redirected to).
  *
- * No program here ever drops, refuses or delays anything. promote always says TC_ACT_UNSPEC, so that later
- * filters run. redirect always says SK_PASS: a message that is not redirected goes by TCP, which keeps the
- * order, because the next one is redirected only after the reader took everything that was sent by TCP. Every
- * reason is counted.
+ * No program here ever drops, refuses or delays anything; socket_events sets the send buffer of a stream that
+ * was too much for its reader (fastpath_send_buffer.h says why). promote always says TC_ACT_UNSPEC, so that
+ * later filters run. redirect always says SK_PASS: a message that is not redirected goes by TCP, which keeps
+ * the order, because the next one is redirected only after the reader took everything that was sent by TCP.
+ * Every reason is counted.
  *
  * What must hold for a redirect (docs/fastpath.md says what breaks otherwise): both ends are promoted and
  * proved to be one connection; neither has a feature that a socket in a socket hash loses; the reader is
@@ -37,11 +38,11 @@
 #include <bpf/bpf_helpers.h>
 #include "fastpath_message.h"
 #include "fastpath_promotion.h"
+#include "fastpath_send_buffer.h"
 #include "fastpath_state.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define SOL_SOCKET 1
 #define SO_OOBINLINE 10
 #define SO_RCVLOWAT 18
 #define SO_PEEK_OFF 42
@@ -85,6 +86,7 @@ int redirect(struct sk_msg_md *msg)
 			flow->messages[outcome]++;
 			flow->bytes[outcome] += size;
 		}
+		send_buffer_note(state, outcome);
 	}
 	count(SHUNT_COUNTER_MESSAGES + outcome, 1);
 	count(SHUNT_COUNTER_BYTES + outcome, size);
@@ -133,7 +135,11 @@ int socket_events(struct bpf_sock_ops *ops)
 	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
 	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
 		bpf_get_socket_cookie(ops); /* makes the socket have one */
-		bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+		bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG |
+						   BPF_SOCK_OPS_RTT_CB_FLAG);
+		break;
+	case BPF_SOCK_OPS_RTT_CB:
+		send_buffer_look(ops);
 		break;
 	case BPF_SOCK_OPS_STATE_CB:
 		if (ops->args[1] == BPF_TCP_CLOSE)

@@ -11,7 +11,7 @@
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
 
-#define SHUNT_ABI_VERSION 5
+#define SHUNT_ABI_VERSION 6
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
@@ -145,8 +145,8 @@ enum shunt_phase {
  * member's, or not looked at yet. User space reads it, with a descriptor of the socket as key, to explain.
  *
  * promote (softirq) and redirect (the sender, under the socket's lock) may run at once: `queued_bytes`,
- * `peer_seen_level`, `writer` and `crowded` are redirect's, all else is promote's. A torn view of peer_* is
- * harmless: a cookie that is not the one found at the address makes the message go by TCP.
+ * `peer_seen_level`, `writer`, `crowded` and `behind` are redirect's, all else is promote's. A torn view of
+ * peer_* is harmless: a cookie that is not the one found at the address makes the message go by TCP.
  */
 struct shunt_socket_state {
 	struct shunt_flow_key peer_key;
@@ -172,8 +172,11 @@ struct shunt_socket_state {
 	__u32 linked_seq;      /* the peer's copied_seq when it was linked; while it is still that, nothing is
 				  redirected */
 	__u32 crowded;	       /* 1: messages of more threads than `writer` may be under way */
+	__u32 behind;	       /* messages in a row that went by TCP because the reader was behind; at
+				  SEND_BUFFER_MESSAGES, where it stays, this is a stream */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct shunt_socket_state) == 144, "shunt_socket_state");
+_Static_assert(sizeof(struct shunt_socket_state) == 152, "shunt_socket_state");
 
 /* Indices of map `counters`, PERCPU_ARRAY of u64. Never reset; survive the supervisor. */
 enum shunt_counter {

@@ -139,7 +139,9 @@ struct sock {
 	__s32 sk_peek_off; /* negative: off */
 	int sk_rcvlowat;
 	int sk_rcvbuf;
-	__u8 sk_userlocks : 4;	  /* SOCK_RCVBUF_LOCK: SO_RCVBUF was set, and sk_rcvbuf does not grow */
+	int sk_sndbuf;
+	__u8 sk_userlocks : 4;	  /* SOCK_RCVBUF_LOCK: SO_RCVBUF was set, and sk_rcvbuf does not grow; as
+				     SOCK_SNDBUF_LOCK */
 	struct socket *sk_socket; /* NULL: not accepted yet, or closed */
 	void *sk_user_data; /* of a socket in a sockmap: struct sk_psock *, flags in the low three bits */
 };

@@ -31,6 +31,18 @@ static int inspect_cookie(int fd, uint64_t *cookie)
 	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &size) < 0 ? errno : 0;
 }
 
+/* What SO_SNDBUF says: twice what was set, as the kernel keeps it. */
+static int inspect_send_buffer(int fd, uint64_t *bytes)
+{
+	int size;
+	socklen_t length = sizeof(size);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &length) < 0)
+		return errno;
+	*bytes = (uint64_t)size;
+	return 0;
+}
+
 /* The port that a connection's other end has: `peer` as getpeername(2) says, `original` as SO_ORIGINAL_DST
  * does. */
 static int inspect_port(int fd, const char *which, uint64_t *port)

@@ -14,8 +14,8 @@
  * pipe, once shutdown | close | reset
  *   protocol N       of sockets that are made from now on (262: MPTCP)
  *   peek N           one recv that leaves what it read
- *   unread | cookie | port-of peer | port-of original     "bytes" is what FIONREAD, SO_COOKIE, getpeername,
- *                    SO_ORIGINAL_DST say
+ *   unread | cookie | send-buffer | port-of peer | port-of original     "bytes" is what FIONREAD, SO_COOKIE,
+ *                    SO_SNDBUF, getpeername, SO_ORIGINAL_DST say
  *
  * Both directions carry the same pattern, so that each end knows every byte that it must read.
  */
@@ -359,6 +359,8 @@ static void command_run(const char *verb, const char *text, const uint64_t *numb
 		outcome->error = inspect_unread(peer.fd, &outcome->bytes);
 	else if (!strcmp(verb, "cookie"))
 		outcome->error = inspect_cookie(peer.fd, &outcome->bytes);
+	else if (!strcmp(verb, "send-buffer"))
+		outcome->error = inspect_send_buffer(peer.fd, &outcome->bytes);
 	else if (!strcmp(verb, "port-of"))
 		outcome->error = inspect_port(peer.fd, text, &outcome->bytes);
 	else if (!strcmp(verb, "shutdown"))

@@ -385,7 +385,7 @@ export const Settings: StructCodec<Settings> = {
   },
 };
 
-/** struct shunt_socket_state, 144 bytes. */
+/** struct shunt_socket_state, 152 bytes. */
 export interface SocketState {
   peerKey: FlowKey;
   cookie: bigint;
@@ -405,9 +405,10 @@ export interface SocketState {
   queuedBytes: number;
   linkedSeq: number;
   crowded: number;
+  behind: number;
 }
 export const SocketState: StructCodec<SocketState> = {
-  size: 144,
+  size: 152,
   off: {
     peerKey: 0,
     cookie: 48,
@@ -427,6 +428,7 @@ export const SocketState: StructCodec<SocketState> = {
     queuedBytes: 132,
     linkedSeq: 136,
     crowded: 140,
+    behind: 144,
   },
   encode(value, view, o) {
     FlowKey.encode(value.peerKey, view, o);
@@ -447,6 +449,8 @@ export const SocketState: StructCodec<SocketState> = {
     setU32(view, o + 132, value.queuedBytes, 'SocketState.queuedBytes');
     setU32(view, o + 136, value.linkedSeq, 'SocketState.linkedSeq');
     setU32(view, o + 140, value.crowded, 'SocketState.crowded');
+    setU32(view, o + 144, value.behind, 'SocketState.behind');
+    setU32(view, o + 148, 0, 'SocketState.reserved');
   },
   decode(view, o) {
     return {
@@ -468,6 +472,7 @@ export const SocketState: StructCodec<SocketState> = {
       queuedBytes: view.getUint32(o + 132, true),
       linkedSeq: view.getUint32(o + 136, true),
       crowded: view.getUint32(o + 140, true),
+      behind: view.getUint32(o + 144, true),
     };
   },
 };

@@ -97,6 +97,57 @@ test(
   },
 );
 
+describe('the send buffer', () => {
+  const SET_BYTES = 2 * 128 * 1024;
+  const sendBuffer = async (peer: Peer): Promise<number> => (await peer.do('send-buffer')).bytes;
+
+  test('of a stream that was too much for its reader becomes small, and all arrives', async () => {
+    await using sandbox = new Sandbox({ settings: { maxQueuedBytes: CREDIT } });
+    const { client, server } = await sandbox.pair();
+    expect(await sendBuffer(client)).toBeGreaterThan(SET_BYTES);
+    const { bytes } = await client.do('write', CREDIT + 50_000);
+    const more = await client.do('write', 4096);
+    expect(sandbox.fastPath.messages('CREDIT')).toBeGreaterThan(0);
+    await vi.waitFor(async () => expect(await sendBuffer(client)).toBe(SET_BYTES));
+    await server.do('read', bytes + more.bytes, 5000);
+    await Promise.all([server.do('read', 10 * MIB, 10_000), client.do('write-all', 10 * MIB, 10_000)]);
+    await sandbox.rounds(client, server, 2);
+  });
+
+  test('of a stream that was linked while its reader was behind becomes small', async () => {
+    await using sandbox = new Sandbox();
+    const { client, server } = await sandbox.pair({ waits: ['none', 'level'] });
+    await client.do('wait', 'level');
+    // Promotes the client. The server has read nothing since, so that nothing may be redirected towards it.
+    await server.do('write', 1);
+    expect(sandbox.fastPath.count('LINKED')).toBe(1);
+    for (let sent = 0; sent < 40; sent += 1) await client.do('write', 1000);
+    expect(sandbox.fastPath.messages('HANDOVER')).toBe(40);
+    await vi.waitFor(async () => expect(await sendBuffer(client)).toBe(SET_BYTES));
+    await server.do('read', 40_000, 5000);
+  });
+
+  test('that the program set stays', async () => {
+    await using sandbox = new Sandbox({ settings: { maxQueuedBytes: CREDIT } });
+    const { client, server } = await sandbox.pair({ prepare: (client) => client.do('option', 1, 7, 200_000) });
+    let sent = 0;
+    for (let written = 1; written > 0; sent += written) written = (await client.do('write', 50_000)).bytes;
+    expect(sandbox.fastPath.messages('CREDIT')).toBeGreaterThan(0);
+    await server.do('read', sent, 10_000);
+    await sandbox.rounds(client, server, 2);
+    expect(await sendBuffer(client)).toBe(400_000);
+  });
+
+  test('of who asks and answers stays', async () => {
+    await using sandbox = new Sandbox();
+    const { client, server } = await sandbox.pair({ warmUpRounds: 0 });
+    const before = await sendBuffer(client);
+    await sandbox.rounds(client, server, 500);
+    expect(sandbox.fastPath.messages('REDIRECTED')).toBeGreaterThan(500);
+    expect(await sendBuffer(client)).toBe(before);
+  });
+});
+
 test('redirects nothing while the kernel is short of memory for TCP, and goes on afterwards', async () => {
   await using sandbox = new Sandbox();
   const { client, server } = await sandbox.pair();

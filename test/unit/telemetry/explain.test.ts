@@ -24,6 +24,7 @@ const STATE: SocketState = {
   queuedBytes: 0,
   linkedSeq: 0,
   crowded: 0,
+  behind: 0,
 };
 const FACTS: SocketFacts = {
   pid: 12,
