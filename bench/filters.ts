@@ -50,6 +50,7 @@ async function prepare(options: BenchmarkOptions): Promise<Prepared> {
       (count): Group => ({
         name: `${protocol}, ${count} rule${count === 1 ? '' : 's'}`,
         metrics: METRICS,
+        added: { metric: 'CPU', reference: 'RBAC' },
         variants: [
           { name: 'no filter', measure: () => measure('none', load) },
           { name: 'RBAC', measure: () => measure(`rbac-${count}`, load) },

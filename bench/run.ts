@@ -26,7 +26,7 @@ function benchmarkNames(): string[] {
     .sort();
 }
 
-async function run(name: string, options: RunOptions): Promise<void> {
+async function run(name: string, what: string, options: RunOptions): Promise<void> {
   const { benchmark } = (await import(`./${name}.ts`)) as { benchmark: Benchmark };
   const startedAt = new Date().toISOString();
   const facts = machine();
@@ -39,11 +39,18 @@ async function run(name: string, options: RunOptions): Promise<void> {
   const interrupt = (): void => interrupted.abort(new Error('interrupted'));
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const progress = process.stderr.isTTY;
-  const rounds = await measureRounds(prepared.groups, {
-    rounds: options.rounds,
+  const groups = prepared.groups.filter((group) => group.name.includes(what));
+  if (groups.length === 0) {
+    const all = prepared.groups.map((group) => JSON.stringify(group.name)).join(', ');
+    throw new Error(`no group of ${name} has ${JSON.stringify(what)} in its name; there are: ${all}`);
+  }
+  const count = benchmark.once === true ? 1 : options.rounds;
+  const rounds = await measureRounds(groups, {
+    rounds: count,
+    warmUp: benchmark.once !== true,
     signal: interrupted.signal,
     onMeasure: (round, group, variant) => {
-      const label = round === 0 ? 'warm-up' : `round ${round} of ${options.rounds}`;
+      const label = round === 0 ? 'warm-up' : `round ${round} of ${count}`;
       if (progress) process.stderr.write(`\r\u001b[K${label}: ${group}, ${variant}`);
     },
   });
@@ -51,7 +58,7 @@ async function run(name: string, options: RunOptions): Promise<void> {
   const results: Results = {
     benchmark: name,
     startedAt,
-    rounds: options.rounds,
+    rounds: count,
     settings: { durationMs: options.duration, busy: options.busy, ...prepared.settings },
     machine: facts,
     groups: rounds.map(summarizeGroup),
@@ -87,6 +94,7 @@ function cpuPair(text: string): readonly [number, number] {
 const program = new Command('bench')
   .description('Measures ratios. Variants alternate in one run; every figure has its spread.')
   .argument('<name>', `one of: ${benchmarkNames().join(', ')}`)
+  .argument('[what]', 'only groups with this text in their name', '')
   .option('-r, --rounds <number>', 'rounds that count; one more warms up', positive, 5)
   .option('-d, --duration <ms>', 'length of one measurement', positive, 1000)
   .option(
@@ -96,13 +104,13 @@ const program = new Command('bench')
   )
   .option('--busy', 'peers poll instead of sleeping', false)
   .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
-  .action(async (name: string, options: RunOptions) => {
+  .action(async (name: string, what: string, options: RunOptions) => {
     if (!benchmarkNames().includes(name)) {
       program.error(`error: no benchmark ${JSON.stringify(name)}; there are: ${benchmarkNames().join(', ')}`, {
         exitCode: 2,
       });
     }
-    await run(name, options);
+    await run(name, what, options);
   });
 
 try {

@@ -31,6 +31,15 @@ export interface Group {
   readonly metrics: readonly Metric[];
   /** In the order in which a round takes them. The first is the baseline of all ratios. */
   readonly variants: readonly [Variant, ...Variant[]];
+  /** What variants add to the baseline is shown too, and compared with what one of them adds. */
+  readonly added?: Added;
+}
+
+export interface Added {
+  /** Name of the metric. */
+  readonly metric: string;
+  /** Name of the variant whose addition is the measure of the others'. */
+  readonly reference: string;
 }
 
 /** Made for one run; disposed of by the runner, also after an error. */
@@ -52,6 +61,8 @@ export interface BenchmarkOptions {
 export interface Benchmark {
   /** One line for --help. */
   readonly summary: string;
+  /** It is one long run that passes or fails: one round, no warm-up. Default false. */
+  readonly once?: boolean;
   /** Acquires what all variants need and undoes itself on failure. */
   prepare(options: BenchmarkOptions): Promise<Prepared>;
 }

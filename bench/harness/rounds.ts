@@ -14,8 +14,10 @@ export interface GroupRounds {
 }
 
 export interface RoundOptions {
-  /** Rounds that count, at least 1. One more is run before them and thrown away: caches, clocks and code warm up in it. */
+  /** Rounds that count, at least 1. */
   readonly rounds: number;
+  /** One more round is run before them and thrown away: caches, clocks and code warm up in it. Default true. */
+  readonly warmUp?: boolean;
   /** Told before each measurement; round 0 is the warm-up. */
   readonly onMeasure?: (round: number, group: string, variant: string) => void;
   /** Looked at before each measurement; its reason is thrown. */
@@ -34,7 +36,7 @@ export async function measureRounds(groups: readonly Group[], options: RoundOpti
     group,
     variants: group.variants.map((variant) => ({ variant: variant.name, rounds: [] as Measurement[] })),
   }));
-  for (let round = 0; round <= options.rounds; round += 1) {
+  for (let round = options.warmUp === false ? 1 : 0; round <= options.rounds; round += 1) {
     for (const { group, variants } of collected) {
       for (const [index, variant] of group.variants.entries()) {
         options.signal?.throwIfAborted();

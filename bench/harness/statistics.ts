@@ -57,3 +57,11 @@ export function ratio(variant: readonly number[], baseline: readonly number[]): 
     }),
   );
 }
+
+/** What a variant has more than the baseline, round by round. Throws RangeError when the numbers of rounds differ. */
+export function added(variant: readonly number[], baseline: readonly number[]): Summary {
+  if (variant.length !== baseline.length) {
+    throw new RangeError(`added: ${variant.length} rounds of the variant, ${baseline.length} of the baseline`);
+  }
+  return summarize(variant.map((value, round) => value - (baseline[round] as number)));
+}

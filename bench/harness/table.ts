@@ -6,8 +6,9 @@ import type { Summary } from './statistics.ts';
 /** The whole text, newline at the end left out. */
 export function resultsTable(results: Results): string {
   const { machine } = results;
+  const rounds = results.rounds === 1 ? '' : `${results.rounds} rounds, alternated; `;
   const head =
-    `${results.benchmark}: ${results.rounds} rounds, alternated; median (min .. max), ratio to the first row. ` +
+    `${results.benchmark}: ${rounds}median (min .. max), ratio to the first row. ` +
     `${machine.cpu}, ${machine.cpus} CPUs${machine.virtual ? ' (virtual)' : ''}, Linux ${machine.kernel}, ` +
     `load ${machine.loadAverage.toFixed(1)}`;
   return [head, ...results.groups.map(groupTable)].join('\n\n');
@@ -26,11 +27,29 @@ function groupTable(group: GroupResult): string {
       table.push([name, variant.variant, ...cells(variant.metrics[index] ?? metric)]);
     }
   }
+  if (group.added !== undefined) for (const row of addedRows(group, group.added)) table.push(row);
   return table.toString();
 }
 
+/** The ratio is to what the reference adds, of medians. */
+function addedRows(
+  group: GroupResult,
+  { metric, unit, digits, reference }: NonNullable<GroupResult['added']>,
+): string[][] {
+  return group.variants.flatMap(({ variant, added }, row) => {
+    if (added === undefined) return [];
+    const { summary, toReference } = added;
+    const compared = toReference === null || variant === reference ? '' : `x ${toReference.toFixed(2)} of ${reference}`;
+    const name = row === 1 ? `added ${metric} (${unit})` : '';
+    return [[name, variant, summary.median.toFixed(digits), spread(summary, digits), compared, '']];
+  });
+}
+
+function spread(of: Summary, places: number): string {
+  return `${of.min.toFixed(places)} .. ${of.max.toFixed(places)}`;
+}
+
 function cells({ summary, ratio, digits }: MetricResult): string[] {
-  const spread = (of: Summary, places: number): string => `${of.min.toFixed(places)} .. ${of.max.toFixed(places)}`;
   return [
     summary.median.toFixed(digits),
     spread(summary, digits),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ask, load, newHost } from '../support/authz.ts';
+import { manyRequests } from '../support/many-requests.ts';
 
 const request = { source: 'a', cluster: 'c', method: 'GET', path: '/x' };
 
@@ -97,18 +98,12 @@ describe('a reload', () => {
 });
 
 describe('memory', () => {
-  test('is flat over 200,000 requests, of which some are long or denied', () => {
-    const plugin = load(onlyPath('/x*'));
-    const long = `/x${'y'.repeat(80_000)}`;
-    const pages: number[] = [];
-    for (let i = 1; i <= 200_000; i++) {
-      const path = i % 1000 === 0 ? long : i % 3 === 0 ? '/denied' : '/xyz';
-      ask(plugin, { ...request, path });
-      if (i % 20_000 === 0) pages.push(plugin.vm().memory.pages);
-    }
-    expect(new Set(pages.slice(1)).size, `pages ${pages.join()}`).toBe(1);
-    expect(pages[0]).toBeLessThan(16);
-    expect(plugin.vm().contextCount).toBe(1);
+  test('is flat over 200,000 requests, of which some are long or denied, from 5,000 certificates', () => {
+    const { memoryKb, contexts, wrong } = manyRequests(200_000);
+    expect(wrong).toBe(0);
+    expect(new Set(memoryKb.slice(1)).size, `kB ${memoryKb.join()}`).toBe(1);
+    expect(memoryKb[1]).toBeLessThan(2048);
+    expect(contexts).toBe(2);
   });
 
   test('is given back when thousands of open streams end', () => {

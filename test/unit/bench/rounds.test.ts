@@ -39,6 +39,11 @@ describe('measureRounds', () => {
     expect(group?.variants[0]?.rounds.map(({ values }) => values.time)).toEqual([20, 30, 40]);
   });
 
+  it('has no warm-up round where that is said', async () => {
+    const [group] = await measureRounds([countingGroup('g', [], { a: 10 })], { rounds: 1, warmUp: false });
+    expect(group?.variants[0]?.rounds.map(({ values }) => values.time)).toEqual([10]);
+  });
+
   it('stops before the next measurement when told to', async () => {
     const log: string[] = [];
     const stop = new AbortController();
