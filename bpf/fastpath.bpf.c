@@ -45,11 +45,20 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define SO_OOBINLINE 10
 #define SO_RCVLOWAT 18
+#define SO_ATTACH_FILTER 26
+#define SO_TIMESTAMP 29
+#define SO_TIMESTAMPNS 35
+#define SO_TIMESTAMPING 37
 #define SO_PEEK_OFF 42
+#define SO_ATTACH_BPF 50
 #define SO_ZEROCOPY 60
+#define SO_TIMESTAMP_NEW 63
+#define SO_TIMESTAMPNS_NEW 64
+#define SO_TIMESTAMPING_NEW 65
 #define SOL_TCP 6
 #define TCP_REPAIR 19
 #define TCP_ULP 31
+#define TCP_INQ 36
 
 SEC("tc")
 int promote(struct __sk_buff *skb)
@@ -80,7 +89,7 @@ int redirect(struct sk_msg_md *msg)
 	if (tcp && state) {
 		struct shunt_flow *flow;
 
-		outcome = message_outcome(msg, state, tcp);
+		outcome = may_send(sk) ? message_outcome(msg, state, tcp) : SHUNT_OUTCOME_FAILED;
 		flow = bpf_map_lookup_elem(&flows, &state->cookie);
 		if (flow && outcome < SHUNT_OUTCOME_COUNT) {
 			flow->messages[outcome]++;
@@ -149,21 +158,44 @@ int socket_events(struct bpf_sock_ops *ops)
 	return 1;
 }
 
+/* What a promoted socket would not do: docs/fastpath.md. */
+static __always_inline bool is_lost(__s32 level, __s32 name)
+{
+	if (level == SOL_TCP)
+		return name == TCP_REPAIR || name == TCP_ULP || name == TCP_INQ;
+	if (level != SOL_SOCKET)
+		return false;
+	switch (name) {
+	case SO_OOBINLINE:
+	case SO_RCVLOWAT:
+	case SO_ATTACH_FILTER:
+	case SO_TIMESTAMP:
+	case SO_TIMESTAMPNS:
+	case SO_TIMESTAMPING:
+	case SO_PEEK_OFF:
+	case SO_ATTACH_BPF:
+	case SO_ZEROCOPY:
+	case SO_TIMESTAMP_NEW:
+	case SO_TIMESTAMPNS_NEW:
+	case SO_TIMESTAMPING_NEW:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Notes the options that promotion must know of. One that is set after promotion is not honoured:
  * docs/fastpath.md. */
 SEC("cgroup/setsockopt")
 int socket_options(struct bpf_sockopt *option)
 {
 	struct bpf_sock *sk = option->sk;
-	__s32 level = option->level, name = option->optname;
 	struct shunt_socket_state *state;
 
-	if (!(level == SOL_SOCKET &&
-	      (name == SO_RCVLOWAT || name == SO_PEEK_OFF || name == SO_ZEROCOPY || name == SO_OOBINLINE)) &&
-	    !(level == SOL_TCP && (name == TCP_REPAIR || name == TCP_ULP)))
+	if (!is_lost(option->level, option->optname))
 		return 1;
 	state = sk ? bpf_sk_storage_get(&states, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE) : NULL;
 	if (state)
-		state->vetoed = name;
+		state->vetoed = option->optname;
 	return 1;
 }

@@ -98,7 +98,7 @@ enum shunt_outcome {
 	SHUNT_OUTCOME_READER_EDGE = 8,	   /* waits edge-triggered and is not known to be greedy */
 	SHUNT_OUTCOME_READER_UNKNOWN = 9,  /* how it waits cannot be seen */
 	SHUNT_OUTCOME_READER_REFUSED = 10, /* its cgroup says never */
-	SHUNT_OUTCOME_FAILED = 11,	   /* the kernel refused the redirect */
+	SHUNT_OUTCOME_FAILED = 11, /* the kernel refused the redirect, or the sender had ended its stream */
 	SHUNT_OUTCOME_COUNT = 12,
 };
 
@@ -190,7 +190,7 @@ enum shunt_counter {
 	SHUNT_COUNTER_REFUSED_BLOCKING = 35,
 	SHUNT_COUNTER_REFUSED_MPTCP = 36,
 	SHUNT_COUNTER_REFUSED_ULP = 37,
-	SHUNT_COUNTER_REFUSED_OPTION = 38,   /* RCVLOWAT, ZEROCOPY, OOBINLINE, PEEK_OFF, REPAIR */
+	SHUNT_COUNTER_REFUSED_OPTION = 38,   /* RCVLOWAT, ZEROCOPY, a filter, …: docs/fastpath.md */
 	SHUNT_COUNTER_REFUSED_SEQUENCE = 39, /* the two ends did not prove to be one connection */
 	SHUNT_COUNTER_REFUSED_FULL = 40,
 	SHUNT_COUNTER_REFUSED_COOKIE = 41,

@@ -137,6 +137,12 @@ static __always_inline bool has_credit(const struct shunt_settings *config, stru
 	return !is_buffer_short(reader, queued + size) && !is_memory_short(reader);
 }
 
+/* Else its sender ended its stream by shutdown(2): TCP refuses the message, a redirect would deliver it. */
+static __always_inline bool may_send(const struct bpf_sock *sk)
+{
+	return sk->state == BPF_TCP_ESTABLISHED || sk->state == BPF_TCP_CLOSE_WAIT;
+}
+
 /*
  * While redirects of several threads are under way, a message goes the same way whatever the reader, the
  * credit and a pause say: order comes first.

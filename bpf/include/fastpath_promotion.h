@@ -42,7 +42,9 @@ static __always_inline __u32 refusal(struct tcp_sock *tcp)
 		return SHUNT_COUNTER_REFUSED_MPTCP;
 	if (((struct inet_connection_sock *)tcp)->icsk_ulp_ops)
 		return SHUNT_COUNTER_REFUSED_ULP;
-	if (BPF_CORE_READ_BITFIELD(tcp, repair) || sk->sk_rcvlowat > 1 || sk->sk_peek_off >= 0 ||
+	if (BPF_CORE_READ_BITFIELD(tcp, repair) || BPF_CORE_READ_BITFIELD(tcp, recvmsg_inq) ||
+	    sk->sk_rcvlowat > 1 || sk->sk_peek_off >= 0 || sk->sk_tsflags || sk->sk_filter ||
+	    has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_RCVTSTAMP)) ||
 	    has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY)) ||
 	    has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_URGINLINE)))
 		return SHUNT_COUNTER_REFUSED_OPTION;

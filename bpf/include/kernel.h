@@ -138,6 +138,8 @@ struct sock {
 	__u16 sk_protocol;
 	__s32 sk_peek_off; /* negative: off */
 	int sk_rcvlowat;
+	__u32 sk_tsflags; /* SO_TIMESTAMPING; a __u16 on old kernels */
+	void *sk_filter;  /* SO_ATTACH_FILTER, SO_ATTACH_BPF */
 	int sk_rcvbuf;
 	int sk_sndbuf;
 	__u8 sk_userlocks : 4;	  /* SOCK_RCVBUF_LOCK: SO_RCVBUF was set, and sk_rcvbuf does not grow; as
@@ -161,7 +163,8 @@ struct tcp_sock {
 	__u64 bytes_sent;  /* payload, retransmissions too */
 	__u64 bytes_retrans;
 	__u8 repair : 1;
-	__u8 is_mptcp; /* absent without CONFIG_MPTCP */
+	__u8 recvmsg_inq : 1; /* TCP_INQ */
+	__u8 is_mptcp;	      /* absent without CONFIG_MPTCP */
 	__u8 bpf_sock_ops_cb_flags;
 };
 
@@ -189,6 +192,7 @@ struct task_struct {
 /* Values are the kernel's: ask bpf_core_enum_value. */
 enum sock_flags {
 	SOCK_URGINLINE,
+	SOCK_RCVTSTAMP,
 	SOCK_ZEROCOPY,
 };
 

@@ -98,7 +98,7 @@ function refusalOf({ program, pid }: SocketFacts, state: SocketState): string {
     case Counter.REFUSED_OPTION:
       return state.vetoed
         ? `${optionName(state.vetoed)} was set`
-        : 'SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF or TCP_REPAIR is set';
+        : 'SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF, SO_TIMESTAMP(ING), TCP_INQ, TCP_REPAIR or a filter is set';
     case Counter.REFUSED_FULL:
       return 'the table of promoted sockets is full';
     case Counter.REFUSED_COOKIE:
@@ -142,9 +142,18 @@ const OPTION_NAMES: Readonly<Record<number, string>> = {
   10: 'SO_OOBINLINE',
   18: 'SO_RCVLOWAT',
   19: 'TCP_REPAIR',
+  26: 'SO_ATTACH_FILTER',
+  29: 'SO_TIMESTAMP',
   31: 'TCP_ULP',
+  35: 'SO_TIMESTAMPNS',
+  36: 'TCP_INQ',
+  37: 'SO_TIMESTAMPING',
   42: 'SO_PEEK_OFF',
+  50: 'SO_ATTACH_BPF',
   60: 'SO_ZEROCOPY',
+  63: 'SO_TIMESTAMP',
+  64: 'SO_TIMESTAMPNS',
+  65: 'SO_TIMESTAMPING',
 };
 
 function optionName(number: number): string {
