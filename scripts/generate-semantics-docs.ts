@@ -1,0 +1,66 @@
+/** Writes docs/semantics.md from the table that test/kernel/semantics holds against the kernel. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Difference, PARTS, type Part, type SemanticCase } from '../test/kernel/semantics/cases.ts';
+
+const path = join(import.meta.dirname, '../docs/semantics.md');
+
+function verdict({ differs, way }: SemanticCase): string {
+  if (way === 'refused') return 'never promoted';
+  return differs === undefined ? 'the same' : 'differs';
+}
+
+function kernels({ where }: Difference): string {
+  if (where === undefined) return '';
+  return 'has' in where
+    ? ' Only where the kernel counts the bytes of a queue.'
+    : ' Only where the kernel does not count the bytes of a queue.';
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const escaped = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = header.map((name, column) => Math.max(name.length, ...escaped.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [line(header), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...escaped.map(line)].join('\n');
+}
+
+function differencesOf(cases: readonly SemanticCase[]): string[] {
+  return cases.flatMap(({ name, what, differs }) => {
+    if (differs === undefined) return [];
+    const rows = Object.entries(differs.seen).map(([label, [tcp, promoted]]) => [label, tcp, promoted]);
+    return [
+      `### ${name}: ${what}\n\n${table(['seen', 'TCP', 'promoted'], rows)}\n\n${differs.why}${kernels(differs)}\n`,
+    ];
+  });
+}
+
+/** The text of docs/semantics.md. */
+export function semanticsPage(parts: readonly Part[] = PARTS): string {
+  const cases = parts.flatMap((part) => part.cases);
+  const count = (word: string): number => cases.filter((semantic) => verdict(semantic) === word).length;
+  const sections = parts.map(
+    (part) =>
+      `## ${part.title}\n\n${table(
+        ['case', 'what', 'promoted, compared with TCP'],
+        part.cases.map((semantic) => [`\`${semantic.name}\``, semantic.what, verdict(semantic)]),
+      )}\n`,
+  );
+  return `<!-- Generated from test/kernel/semantics/cases.ts by scripts/generate-semantics-docs.ts; do not edit. -->
+
+# What an application sees
+
+Each case is run over TCP and over a promoted connection, over lo and veth, IPv4, IPv6 and v4-mapped, and what the
+program saw is compared line by line (\`native/semantics\`, \`npm test -- kernel semantics\`). The test fails when a
+difference appears that is not below, and when one that is below disappears; and when a connection that should have been
+promoted and redirected was not.
+
+${cases.length} cases: ${count('the same')} are the same, ${count('never promoted')} keep a connection from being promoted, ${count('differs')} differ.
+
+${sections.join('\n')}
+## The differences
+
+${differencesOf(cases).join('\n')}`;
+}
+
+if (import.meta.main) writeFileSync(path, semanticsPage());

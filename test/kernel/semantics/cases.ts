@@ -1,0 +1,443 @@
+/**
+ * What native/semantics compares, and every difference that an application can see. docs/semantics.md is generated from
+ * this table (scripts/generate-semantics-docs.ts), and test/kernel/semantics holds it against the kernel: a difference
+ * that appears or disappears fails there.
+ */
+import type { Capability } from '../../support/capabilities.ts';
+
+/** How the bytes of a case go when both ends are members. */
+export type Way =
+  /** The connection is promoted, and messages are redirected while the case runs. */
+  | 'redirected'
+  /** The connection is promoted; while the case runs nothing is redirected, for a reason that is part of the case. */
+  | 'promoted'
+  /** The connection is never promoted. */
+  | 'refused';
+
+export interface Difference {
+  /** Label of what was seen -> over TCP, promoted. `-`: was not seen. */
+  readonly seen: Readonly<Record<string, readonly [tcp: string, promoted: string]>>;
+  /** Why it is so, and whom it concerns. */
+  readonly why: string;
+  /** Only where the kernel has this, or lacks it. Default: everywhere. */
+  readonly where?: { readonly has: Capability } | { readonly lacks: Capability };
+}
+
+export interface SemanticCase {
+  readonly name: string;
+  readonly what: string;
+  /** Default: redirected. */
+  readonly way?: Way;
+  /** It takes seconds: over one route only. */
+  readonly once?: true;
+  /** One that has to be asked for must be known to the kernel. */
+  readonly needs?: Capability;
+  readonly differs?: Difference;
+}
+
+export interface Part {
+  readonly title: string;
+  readonly cases: readonly SemanticCase[];
+}
+
+const NO_URGENT = 'The queue of redirected messages knows no urgent data. Nobody uses it but telnet and rlogin.';
+const KERNEL_SEND =
+  'The kernel looks at this in tcp_sendmsg() only, which a socket in a socket hash does not pass. A mistake of the program in either case; no byte is lost or added.';
+const LATER = 'It was set after promotion.';
+const BLOCKING =
+  'A socket that was promoted was made blocking again; such a recv(2) is woken by anything and does not go on waiting. Nothing is redirected to it any more. Set such a workload’s reader to `off`.';
+const RESET =
+  'The kernel throws the queue of redirected messages away before TCP decides how to close, and TCP finds nothing unread. What was not read is lost in both cases; the peer learns it from its next write.';
+const SPLICE =
+  'splice(2) looks at TCP’s queue alone. `shunt run` answers it with EINVAL, so that programs fall back to recv(2): docs/fastpath.md.';
+
+export const PARTS: readonly Part[] = [
+  {
+    title: 'Receiving',
+    cases: [
+      { name: 'recv-in-parts', what: 'a message is read in parts' },
+      { name: 'recv-several-messages', what: 'a read takes several messages and knows no borders' },
+      { name: 'recv-peek', what: 'MSG_PEEK, also across messages, after a part was read, with MSG_WAITALL' },
+      {
+        name: 'recv-trunc',
+        what: 'MSG_TRUNC',
+        differs: {
+          seen: { buffer: ['left alone', 'written'] },
+          why: 'TCP throws the bytes away; redirected ones are copied to the buffer as well. The count is right.',
+        },
+      },
+      {
+        name: 'recv-trunc-without-buffer',
+        what: 'MSG_TRUNC without a buffer',
+        differs: {
+          seen: { result: ['50', 'EFAULT'], 'what follows': ['50 bytes', '100 bytes'] },
+          why: 'As above, and there is no buffer to copy to. Known users: iperf3 with --skip-rx-copy.',
+        },
+      },
+      { name: 'recv-waitall', what: 'MSG_WAITALL on a non-blocking socket' },
+      { name: 'recv-dontwait', what: 'MSG_DONTWAIT' },
+      { name: 'recv-errqueue', what: 'MSG_ERRQUEUE' },
+      { name: 'recv-other-flags', what: 'MSG_NOSIGNAL, MSG_CMSG_CLOEXEC, an unknown flag' },
+      {
+        name: 'recv-nothing',
+        what: 'a read of no bytes',
+        differs: {
+          seen: { 'nothing there': ['EAGAIN', '0'] },
+          why: 'A read that wants nothing gets nothing, whether something is there or not.',
+        },
+      },
+      { name: 'recv-bad-buffer', what: 'EFAULT, and nothing is lost' },
+      { name: 'recv-bad-second-buffer', what: 'readv(2) whose second buffer is bad' },
+      { name: 'readv-100-buffers', what: 'readv(2) into 100 buffers' },
+      { name: 'recvmsg', what: 'recvmsg(2): name, control messages, flags' },
+      { name: 'recvmmsg', what: 'recvmmsg(2)' },
+      { name: 'recvfrom', what: 'recvfrom(2): the address' },
+      { name: 'read-by-offset', what: 'pread(2) and lseek(2) are refused' },
+      { name: 'recv-2000-small', what: '2,000 messages of one byte' },
+      { name: 'recv-full-queues', what: 'queues that fill up three times' },
+    ],
+  },
+  {
+    title: 'Sending',
+    cases: [
+      { name: 'send-nothing', what: 'send(2) and write(2) of no bytes' },
+      {
+        name: 'send-more',
+        what: 'MSG_MORE',
+        differs: {
+          seen: { reader: ['quiet', 'woken'] },
+          why: 'Nothing is held back: there are no segments to fill.',
+        },
+      },
+      {
+        name: 'cork',
+        what: 'TCP_CORK',
+        differs: {
+          seen: { 'reader of the corked': ['quiet', 'woken'] },
+          why: 'Nothing is held back: there are no segments to fill.',
+        },
+      },
+      { name: 'nagle', what: 'small messages without TCP_NODELAY' },
+      { name: 'writev-1024-buffers', what: 'writev(2) of 1,024 buffers' },
+      { name: 'sendmsg-empty-buffers', what: 'sendmsg(2) with empty buffers among others' },
+      { name: 'sendmmsg', what: 'sendmmsg(2)' },
+      {
+        name: 'send-bad-buffer',
+        what: 'buffers that cannot be read',
+        differs: { seen: { 'all bad': ['EFAULT', '0'], 'second bad': ['EFAULT', '0'] }, why: KERNEL_SEND },
+      },
+      {
+        name: 'sendmsg-control',
+        what: 'control messages that TCP does not know',
+        differs: {
+          seen: { 'an unknown control message': ['EINVAL', '10'], read: ['20 bytes', '30 bytes'] },
+          why: 'The kernel looks at control messages in tcp_sendmsg() only; they are ignored, and the bytes are sent.',
+        },
+      },
+      { name: 'sendto', what: 'sendto(2) with the peer’s address' },
+      { name: 'send-other-flags', what: 'MSG_EOR, MSG_DONTROUTE, MSG_CONFIRM, MSG_ZEROCOPY without SO_ZEROCOPY' },
+      {
+        name: 'send-fastopen',
+        what: 'MSG_FASTOPEN on a connected socket',
+        differs: {
+          seen: { MSG_FASTOPEN: ['EISCONN', '10'], read: ['10 bytes', '20 bytes'] },
+          why: 'The flag is ignored, and the bytes are sent.',
+        },
+      },
+      {
+        name: 'send-oob',
+        what: 'MSG_OOB',
+        differs: { seen: { events: ['IN PRI', 'IN'], 'recv in band': ['10', '20'] }, why: NO_URGENT },
+      },
+      {
+        name: 'recv-oob-none',
+        what: 'MSG_OOB where nothing urgent was sent',
+        differs: {
+          seen: {
+            'nothing there': ['EINVAL', 'EAGAIN'],
+            'bytes there, none urgent': ['EINVAL', '1'],
+            bytes: ['10 bytes', '9 bytes'],
+          },
+          why: NO_URGENT,
+        },
+      },
+      { name: 'sendfile-into', what: 'sendfile(2) from a file' },
+      { name: 'splice-into', what: 'splice(2) from a pipe' },
+      {
+        name: 'splice-from',
+        what: 'splice(2) into a pipe',
+        differs: {
+          seen: {
+            splice: ['100', 'EAGAIN'],
+            'from the pipe': ['100 bytes', '-'],
+            'recv instead': ['-', '100 bytes'],
+          },
+          why: SPLICE,
+        },
+      },
+      {
+        name: 'sendfile-from',
+        what: 'sendfile(2) from the socket into a pipe',
+        differs: { seen: { sendfile: ['100', 'EAGAIN'], recv: ['EAGAIN', '100 bytes'] }, why: SPLICE },
+      },
+      { name: 'small-send-buffer', what: 'SO_SNDBUF of 8 KiB and 400 kB to send' },
+      { name: 'reuse-buffer-after-send', what: 'the buffer is overwritten after send(2)' },
+    ],
+  },
+  {
+    title: 'Ending',
+    cases: [
+      { name: 'shutdown-write', what: 'shutdown(2) of writing: bytes, the end, events, EPIPE' },
+      { name: 'answer-after-half-close', what: 'a long answer to a request that ended its stream' },
+      { name: 'shutdown-read', what: 'shutdown(2) of reading, with bytes there and bytes to come' },
+      { name: 'shutdown-both', what: 'shutdown(2) of both' },
+      { name: 'close-all-read', what: 'close(2) when all was read' },
+      { name: 'close-after-bytes', what: 'close(2) after bytes that the peer has not read yet' },
+      {
+        name: 'close-unread',
+        what: 'close(2) with bytes unread',
+        differs: {
+          seen: { events: ['IN ERR HUP RDHUP', 'IN RDHUP'], read: ['ECONNRESET', 'end'] },
+          why: RESET,
+        },
+      },
+      {
+        name: 'close-unread-partly',
+        what: 'close(2) with some bytes read, others unread',
+        differs: {
+          seen: { events: ['IN ERR HUP RDHUP', 'IN RDHUP'], read: ['ECONNRESET', 'end'] },
+          why: RESET,
+        },
+      },
+      {
+        name: 'close-unread-after-answer',
+        what: 'close(2) with bytes unread, after an answer: the answer arrives',
+        differs: { seen: { afterwards: ['ECONNRESET', 'end'] }, why: RESET },
+      },
+      { name: 'write-to-closed', what: 'writes to a peer that closed', way: 'promoted' },
+      { name: 'sigpipe', what: 'SIGPIPE and MSG_NOSIGNAL', way: 'promoted' },
+      { name: 'reset-with-bytes', what: 'a reset after bytes that were not read: bytes, error, events' },
+      { name: 'reset-idle', what: 'a reset: SO_ERROR, read, write, shutdown' },
+      {
+        name: 'reset-then-write',
+        what: 'a write after a reset, then a read',
+        differs: {
+          seen: { afterwards: ['end', 'ECONNRESET'] },
+          why: 'send(2) tells the error without taking it from the socket, so that recv(2) tells it once more.',
+        },
+      },
+      { name: 'linger', what: 'SO_LINGER of 2 s' },
+      { name: 'both-close', what: 'both ends shut down', way: 'promoted' },
+      {
+        name: 'disconnect',
+        what: 'connect(2) to AF_UNSPEC',
+        differs: {
+          seen: {
+            'its reading': ['ECONNRESET', 'EAGAIN'],
+            'its writing': ['EPIPE', 'ECONNRESET'],
+            'its events': ['OUT HUP WRNORM', 'OUT ERR HUP WRNORM'],
+          },
+          why: 'The error is told by the write, not by the read. The peer is told the same.',
+        },
+      },
+      { name: 'connect-again', what: 'connect, listen, bind and accept on a connected socket' },
+    ],
+  },
+  {
+    title: 'Waiting',
+    cases: [
+      { name: 'poll-masks', what: 'all events of poll(2), idle, with bytes, at the end' },
+      { name: 'select', what: 'select(2)' },
+      { name: 'epoll-level', what: 'level-triggered epoll' },
+      {
+        name: 'epoll-edge-beside-level',
+        what: 'an edge-triggered epoll beside a level-triggered one: one event a message, also with bytes unread',
+        way: 'promoted',
+      },
+      { name: 'epoll-edge-output', what: 'EPOLLOUT, edge-triggered: full, drained, told' },
+      { name: 'epoll-oneshot', what: 'EPOLLONESHOT' },
+      { name: 'epoll-exclusive', what: 'EPOLLEXCLUSIVE in two epolls' },
+      { name: 'epoll-nested', what: 'an epoll in an epoll' },
+      { name: 'epoll-added-late', what: 'bytes that were there before epoll_ctl(2)' },
+      { name: 'epoll-reset', what: 'a reset', way: 'promoted' },
+      { name: 'turn-to-edge', what: 'a reader that turns to edge-triggered waiting with bytes unread' },
+      { name: 'sigio', what: 'SIGIO' },
+      { name: 'signal-during-epoll', what: 'a signal during epoll_wait(2)' },
+    ],
+  },
+  {
+    title: 'Options, set on a promoted connection',
+    cases: [
+      {
+        name: 'rcvlowat-later',
+        what: 'SO_RCVLOWAT',
+        differs: { seen: { '10 bytes': ['quiet', 'woken'] }, why: LATER },
+      },
+      { name: 'rcvlowat-set-back', what: 'SO_RCVLOWAT, set and set back to 1' },
+      {
+        name: 'oobinline-later',
+        what: 'SO_OOBINLINE',
+        differs: { seen: { events: ['IN PRI RDNORM', 'IN RDNORM'] }, why: LATER },
+      },
+      {
+        name: 'peek-off-later',
+        what: 'SO_PEEK_OFF',
+        needs: 'peek offset of TCP',
+        differs: { seen: { 'peeked on': ['40 bytes', '40 bytes, wrong'] }, why: LATER },
+      },
+      {
+        name: 'timestamp-later',
+        what: 'SO_TIMESTAMPNS',
+        differs: { seen: { 'control messages': ['1/35', 'none'] }, why: LATER },
+      },
+      {
+        name: 'timestamping-receive-later',
+        what: 'SO_TIMESTAMPING of what is received',
+        differs: { seen: { 'control messages': ['1/37', 'none'] }, why: LATER },
+      },
+      {
+        name: 'timestamping-send-later',
+        what: 'SO_TIMESTAMPING of what is sent',
+        differs: { seen: { 'time of sending': ['told', 'never told'] }, why: LATER },
+      },
+      {
+        name: 'inq-later',
+        what: 'TCP_INQ',
+        differs: { seen: { 'control messages': ['6/36', 'none'] }, why: LATER },
+      },
+      {
+        name: 'zerocopy-send-later',
+        what: 'SO_ZEROCOPY and MSG_ZEROCOPY',
+        differs: { seen: { completion: ['told', 'never told'] }, why: LATER },
+      },
+      {
+        name: 'zerocopy-receive',
+        what: 'TCP_ZEROCOPY_RECEIVE',
+        differs: {
+          seen: { copied: ['50', '0'], 'recv afterwards': ['EAGAIN', '50 bytes'] },
+          why: 'It looks at TCP’s queue alone; recv(2) finds the bytes. It is asked for by getsockopt(2), with no word before.',
+        },
+      },
+      {
+        name: 'drop-filter-later',
+        what: 'SO_ATTACH_FILTER',
+        differs: { seen: { 'a filter that drops all': ['quiet', 'woken'] }, why: LATER },
+      },
+      { name: 'ulp-unknown', what: 'TCP_ULP of a protocol that does not exist' },
+      { name: 'small-receive-buffer', what: 'SO_RCVBUF, and a queue that fills up three times' },
+      { name: 'time-outs', what: 'SO_RCVTIMEO and SO_SNDTIMEO of a non-blocking socket' },
+      { name: 'option-values', what: '22 other options: what they answer' },
+      { name: 'congestion-control', what: 'TCP_CONGESTION' },
+      { name: 'repair-later', what: 'TCP_REPAIR, on and off' },
+      { name: 'keep-alive', what: 'keep-alive probes and TCP_USER_TIMEOUT in an idle connection', once: true },
+    ],
+  },
+  {
+    title: 'What is set before promotion, and prevents it',
+    cases: [
+      { name: 'rcvlowat-before', what: 'SO_RCVLOWAT', way: 'refused' },
+      { name: 'oobinline-before', what: 'SO_OOBINLINE', way: 'refused' },
+      { name: 'peek-off-before', what: 'SO_PEEK_OFF', way: 'refused', needs: 'peek offset of TCP' },
+      { name: 'zerocopy-send-before', what: 'SO_ZEROCOPY', way: 'refused' },
+      { name: 'timestamp-before', what: 'SO_TIMESTAMPNS', way: 'refused' },
+      { name: 'timestamping-send-before', what: 'SO_TIMESTAMPING', way: 'refused' },
+      { name: 'inq-before', what: 'TCP_INQ', way: 'refused' },
+      { name: 'filter-before', what: 'SO_ATTACH_FILTER', way: 'refused' },
+      { name: 'edge-triggered-before', what: 'an edge-triggered reader that asks FIONREAD', way: 'refused' },
+      { name: 'blocking-before', what: 'a blocking reader', way: 'refused' },
+    ],
+  },
+  {
+    title: 'What a socket says of itself',
+    cases: [
+      {
+        name: 'fionread',
+        what: 'FIONREAD',
+        differs: {
+          seen: { 'a message': ['100', '0'], two: ['150', '0'], 'the rest': ['30', '0'] },
+          why: 'Older kernels do not count redirected bytes.',
+          where: { lacks: 'length of a queue' },
+        },
+      },
+      {
+        name: 'fionread-by-tcp',
+        what: 'FIONREAD of a promoted socket whose bytes come by TCP',
+        way: 'promoted',
+        differs: {
+          seen: { 'a message': ['100', '0'], 'the rest': ['40', '0'] },
+          why: 'Newer kernels count redirected bytes alone. Edge-triggered readers, which could stall on it, are never promoted.',
+          where: { has: 'length of a queue' },
+        },
+      },
+      { name: 'outq', what: 'SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK' },
+      {
+        name: 'tcp-info',
+        what: 'TCP_INFO: state, bytes',
+        differs: {
+          seen: {
+            'bytes sent': ['1000', '0'],
+            'bytes acknowledged': ['1000', '0'],
+            'bytes received': ['1000', '0'],
+          },
+          why: 'Redirected bytes do not pass TCP: `shunt flows` has them.',
+        },
+      },
+      { name: 'identity', what: 'names, type, protocol, fstat(2)' },
+    ],
+  },
+  {
+    title: 'Sharing',
+    cases: [
+      { name: 'dup', what: 'dup(2), and close of the original' },
+      { name: 'fork', what: 'a child that answers with the inherited socket' },
+      { name: 'owner-killed', what: 'SIGKILL of the only owner', way: 'promoted' },
+      { name: 'writer-killed', what: 'SIGKILL after writes: all of it arrives' },
+      { name: 'stopped-and-continued', what: 'SIGSTOP and SIGCONT of a process that waits' },
+      { name: 'exec', what: 'a program that inherits the socket as its input and output' },
+      { name: 'passed-by-scm-rights', what: 'SCM_RIGHTS, with bytes unread' },
+    ],
+  },
+  {
+    title: 'Made blocking after promotion',
+    cases: [
+      { name: 'blocking-later-message', what: 'recv(2) waits for a message', way: 'promoted' },
+      { name: 'blocking-later-waitall', what: 'recv(2) with MSG_WAITALL', way: 'promoted' },
+      { name: 'blocking-later-end', what: 'recv(2), and the peer closes', way: 'promoted' },
+      {
+        name: 'blocking-later-own-shutdown',
+        what: 'recv(2), and another thread calls shutdown(2)',
+        way: 'promoted',
+        differs: { seen: { recv: ['end', 'EAGAIN'] }, why: BLOCKING },
+      },
+      {
+        name: 'blocking-later-reset',
+        what: 'recv(2), and the peer resets',
+        way: 'promoted',
+        differs: { seen: { recv: ['ECONNRESET', 'EAGAIN'] }, why: BLOCKING },
+      },
+      {
+        name: 'blocking-later-signal',
+        what: 'recv(2), and a signal',
+        way: 'promoted',
+        differs: { seen: { recv: ['EINTR', 'EAGAIN'] }, why: BLOCKING },
+      },
+      {
+        name: 'blocking-later-restart',
+        what: 'recv(2), and a signal with SA_RESTART',
+        way: 'promoted',
+        differs: { seen: { recv: ['100 bytes', 'EAGAIN'] }, why: BLOCKING },
+      },
+      { name: 'blocking-later-time-out', what: 'recv(2) with SO_RCVTIMEO', way: 'promoted' },
+      { name: 'blocking-for-a-moment', what: 'blocking for one recv(2), then non-blocking again' },
+    ],
+  },
+  {
+    title: 'io_uring',
+    cases: [
+      { name: 'io-uring-receive', what: 'IORING_OP_RECV of bytes that are there' },
+      { name: 'io-uring-receive-waiting', what: 'IORING_OP_RECV before the bytes', way: 'promoted' },
+      { name: 'io-uring-poll', what: 'IORING_OP_POLL_ADD', way: 'promoted' },
+      { name: 'io-uring-send', what: 'IORING_OP_SEND' },
+    ],
+  },
+];
