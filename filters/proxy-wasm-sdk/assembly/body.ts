@@ -36,17 +36,35 @@ export class Body {
   }
 }
 
+// @ts-ignore: decorator
+@lazy
 export const requestBody = new Body(Buffer.RequestBody);
+// @ts-ignore: decorator
+@lazy
 export const responseBody = new Body(Buffer.ResponseBody);
+// @ts-ignore: decorator
+@lazy
 export const downstreamData = new Body(Buffer.DownstreamData);
+// @ts-ignore: decorator
+@lazy
 export const upstreamData = new Body(Buffer.UpstreamData);
 /** In `onHttpCallResponse` only. */
+// @ts-ignore: decorator
+@lazy
 export const callResponseBody = new Body(Buffer.HttpCallResponseBody);
 /** In `onGrpcMessage` only. */
+// @ts-ignore: decorator
+@lazy
 export const grpcMessage = new Body(Buffer.GrpcMessage);
 /** In `onForeignFunction` only. */
+// @ts-ignore: decorator
+@lazy
 export const foreignArgument = new Body(Buffer.ForeignFunctionArgument);
+// @ts-ignore: decorator
+@lazy
 const vmConfiguration = new Body(Buffer.VmConfiguration);
+// @ts-ignore: decorator
+@lazy
 const pluginConfiguration = new Body(Buffer.PluginConfiguration);
 
 /** The configuration of the plugin or VM: empty where there is none. */

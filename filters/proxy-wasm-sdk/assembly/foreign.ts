@@ -3,7 +3,11 @@ import { addressOf, Bytes, outBytes } from "./bytes";
 import { proxy_call_foreign_function } from "./imports";
 import { Status } from "./status";
 
+// @ts-ignore: decorator
+@lazy
 const CLEAR_ROUTE_CACHE = String.UTF8.encode("clear_route_cache");
+// @ts-ignore: decorator
+@lazy
 const EMPTY = new ArrayBuffer(0);
 
 /** Calls a function that this host has beyond the ABI. null: it has none of that name, or it failed. */

@@ -57,13 +57,29 @@ export class Headers {
   }
 }
 
+// @ts-ignore: decorator
+@lazy
 export const requestHeaders = new Headers(HeaderMap.Request);
+// @ts-ignore: decorator
+@lazy
 export const requestTrailers = new Headers(HeaderMap.RequestTrailers);
+// @ts-ignore: decorator
+@lazy
 export const responseHeaders = new Headers(HeaderMap.Response);
+// @ts-ignore: decorator
+@lazy
 export const responseTrailers = new Headers(HeaderMap.ResponseTrailers);
 /** In `onHttpCallResponse` only. */
+// @ts-ignore: decorator
+@lazy
 export const callResponseHeaders = new Headers(HeaderMap.HttpCallResponse);
+// @ts-ignore: decorator
+@lazy
 export const callResponseTrailers = new Headers(HeaderMap.HttpCallResponseTrailers);
 /** In the gRPC callbacks only. */
+// @ts-ignore: decorator
+@lazy
 export const grpcInitialMetadata = new Headers(HeaderMap.GrpcInitialMetadata);
+// @ts-ignore: decorator
+@lazy
 export const grpcTrailingMetadata = new Headers(HeaderMap.GrpcTrailingMetadata);

@@ -10,6 +10,7 @@ export { Context, HttpContext, RootContext, TcpContext } from "./context";
 export { callForeign, clearRouteCache } from "./foreign";
 export { grpcCall, grpcCancel, grpcClose, grpcEndMessage, grpcEndStatus, grpcSend, grpcStream } from "./grpc";
 export * from "./headers";
+export { digits } from "./json/digits";
 export { JsonDocument } from "./json/document";
 export { JsonKind } from "./json/tape";
 export { JsonEntry, JsonValue } from "./json/value";

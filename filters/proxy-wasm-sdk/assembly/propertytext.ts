@@ -1,18 +1,20 @@
 import { Bytes } from "./bytes";
 import { property, propertyPath } from "./property";
 
-/** Properties that hosts send as 8 little-endian bytes. All others are text (`connection.mtls`: true or false). */
-const NUMBERS = [
-  "connection.id", "destination.port", "request.duration", "request.size", "request.total_size", "response.code",
-  "response.flags", "response.grpc_status", "response.size", "response.total_size", "source.port", "upstream.port",
-];
-const BOOLEANS = ["connection.mtls"];
-
 const enum Kind {
   Constant,
   Text,
   Number,
   Boolean,
+}
+
+/** Hosts send numbers as 8 little-endian bytes; all others are text (`connection.mtls`: true or false). */
+function kindOf(property: string): Kind {
+  const numbers =
+    " connection.id destination.port request.duration request.size request.total_size response.code response.flags " +
+    "response.grpc_status response.size response.total_size source.port upstream.port ";
+  if (numbers.includes(" " + property + " ")) return Kind.Number;
+  return property == "connection.mtls" ? Kind.Boolean : Kind.Text;
 }
 
 class Part {
@@ -111,7 +113,7 @@ export class PropertyText {
     const steps = splitPath(path);
     if (steps.length == 0) this.problem = "%{" + path + "} is no path of a property";
     const dotted = steps.join(".");
-    const kind = NUMBERS.includes(dotted) ? Kind.Number : BOOLEANS.includes(dotted) ? Kind.Boolean : Kind.Text;
+    const kind = kindOf(dotted);
     let otherwise: ArrayBuffer | null = null;
     if (bar >= 0) otherwise = String.UTF8.encode(text.substring(bar + 1));
     this.parts.push(new Part(kind, propertyPath(steps), otherwise));

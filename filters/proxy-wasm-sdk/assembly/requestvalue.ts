@@ -4,10 +4,20 @@ import { Pairs } from "./pairs";
 import { property, propertyPath } from "./property";
 import { PropertyText } from "./propertytext";
 
+// @ts-ignore: decorator
+@lazy
 const PRINCIPAL = propertyPath(["connection", "uri_san_peer_certificate"]);
+// @ts-ignore: decorator
+@lazy
 const ADDRESS = propertyPath(["source", "address"]);
+// @ts-ignore: decorator
+@lazy
 const METHOD = String.UTF8.encode(":method");
+// @ts-ignore: decorator
+@lazy
 const PATH = String.UTF8.encode(":path");
+// @ts-ignore: decorator
+@lazy
 const NONE = new ArrayBuffer(0);
 
 const enum Kind {

@@ -1,4 +1,5 @@
 import { Bytes } from "../bytes";
+import { digits } from "./digits";
 import { Parser } from "./parser";
 import { JsonKind, Tape } from "./tape";
 import { decodeString } from "./text";
@@ -83,7 +84,7 @@ export class JsonDocument {
         column = 1;
       } else if ((c & 0xc0) != 0x80) column++;
     }
-    return line.toString() + ":" + column.toString();
+    return digits(line) + ":" + digits(column);
   }
 
   /** `policies[2].rules[0]`: from the root down to the child that holds the node, again and again. */
@@ -101,7 +102,7 @@ export class JsonDocument {
         index++;
       }
       if (isObject && index % 2 == 0) return path;
-      path += isObject ? member(path, String.UTF8.decode(this.decode(key))) : "[" + index.toString() + "]";
+      path += isObject ? member(path, String.UTF8.decode(this.decode(key))) : "[" + digits(index) + "]";
       node = child;
     }
     return path;

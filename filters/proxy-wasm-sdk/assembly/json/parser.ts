@@ -1,8 +1,7 @@
 import { BytesIndex } from "../bytesmap";
+import { digits } from "./digits";
 import { JsonKind, Tape } from "./tape";
 import { decodeString, scanString } from "./text";
-
-const FEW_KEYS = 8;
 
 /** RFC 8259, nothing more: no comments, no trailing commas or text, no repeated keys, nesting up to `maxDepth`. */
 export class Parser {
@@ -43,7 +42,7 @@ export class Parser {
     this.space();
     const c = this.peek();
     if (c == 0x7b || c == 0x5b) {
-      if (depth >= this.maxDepth) this.fail(this.at, "nested deeper than " + this.maxDepth.toString());
+      if (depth >= this.maxDepth) this.fail(this.at, "nested deeper than " + digits(this.maxDepth));
       else if (c == 0x7b) this.object(depth);
       else this.array(depth);
     } else if (c == 0x22) this.string();
@@ -149,50 +148,17 @@ export class Parser {
     this.refuseRepeats(node);
   }
 
-  /** Keys are compared as they are meant, not as they are spelled. Few keys are compared without making anything. */
+  /** Keys are compared as they are meant, not as they are spelled. */
   private refuseRepeats(object: i32): void {
     const end = this.tape.next(object);
-    let seen: BytesIndex | null = null;
-    let count = 0;
-    for (let key = object + 1; key < end; key = this.nextKey(key), count++) {
-      let repeats = false;
-      if (count < FEW_KEYS) {
-        for (let other = object + 1; other < key && !repeats; other = this.nextKey(other)) repeats = this.sameKey(other, key);
-      } else {
-        if (seen === null) {
-          seen = new BytesIndex();
-          for (let other = object + 1; other < key; other = this.nextKey(other)) seen.add(this.text8(other));
-        }
-        repeats = seen.add(this.text8(key)) < count;
-      }
-      if (!repeats) continue;
-      this.fail(this.tape.start(key), "the key " + String.UTF8.decode(this.text8(key)) + " is there twice");
+    const seen = new BytesIndex();
+    for (let key = object + 1; key < end; key = this.tape.next(this.tape.next(key))) {
+      const count = seen.size;
+      const name = decodeString(this.text, this.tape.start(key) + 1, this.tape.end(key) - 1);
+      if (seen.add(name) == count) continue;
+      this.fail(this.tape.start(key), "the key " + String.UTF8.decode(name) + " is there twice");
       return;
     }
-  }
-
-  private nextKey(key: i32): i32 {
-    return this.tape.next(this.tape.next(key));
-  }
-
-  private text8(node: i32): ArrayBuffer {
-    return decodeString(this.text, this.tape.start(node) + 1, this.tape.end(node) - 1);
-  }
-
-  private sameKey(a: i32, b: i32): bool {
-    const size = this.tape.end(a) - this.tape.start(a);
-    const raw = size == this.tape.end(b) - this.tape.start(b) &&
-      memory.compare(this.text + this.tape.start(a), this.text + this.tape.start(b), size) == 0;
-    if (raw || (!this.escaped(a) && !this.escaped(b))) return raw;
-    const left = this.text8(a);
-    const right = this.text8(b);
-    return left.byteLength == right.byteLength &&
-      memory.compare(changetype<usize>(left), changetype<usize>(right), left.byteLength) == 0;
-  }
-
-  private escaped(node: i32): bool {
-    for (let i = this.tape.start(node); i < this.tape.end(node); i++) if (load<u8>(this.text + i) == 0x5c) return true;
-    return false;
   }
 
   private comma(): bool {

@@ -1,3 +1,4 @@
+import { digits } from "./digits";
 import { JsonDocument } from "./document";
 import { exactNumber } from "./number";
 import { JsonKind } from "./tape";
@@ -105,7 +106,7 @@ export class JsonValue {
 
   /** A number without fraction or exponent, between `least` and `most`. */
   integer(least: i64, most: i64): i64 {
-    const expected = "an integer from " + least.toString() + " to " + most.toString();
+    const expected = "an integer from " + digits(least) + " to " + digits(most);
     if (!this.expect(JsonKind.Number, expected)) return least;
     const raw = this.document.raw(this.node);
     const negative = raw.byteAt(0) == 0x2d;
