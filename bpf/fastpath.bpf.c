@@ -11,7 +11,7 @@
  * Kernels from 7.0 on refuse `promote`: there a program of this type may not enter a socket in a socket hash.
  *
  * Maps read: settings, members. Written: flows, pairs, counters, `states` (what is known of a socket, lives
- * with it). Own: `sockets` (who may be redirected to).
+ * with it). Own: `sockets` (who may be redirected to), `mirrors` (what sees each message afterwards).
  *
  * No program here ever drops, refuses or delays anything; socket_events sets the send buffer of a stream that
  * was too much for its reader (fastpath_send_buffer.h says why). promote always says TC_ACT_UNSPEC, so that
@@ -77,6 +77,38 @@ int promote(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
+/*
+ * Bytes by TCP are those that TCP took. It may take less of a message than there is, and the kernel does not
+ * ask about the message after that; both show in where the sequence numbers stand now.
+ */
+static __always_inline void flow_correct(struct shunt_flow *flow, __u32 write_seq)
+{
+	__s64 more = (__s32)(write_seq - flow->next_seq);
+	__u32 outcome = flow->last_outcome;
+
+	if (!more || outcome >= SHUNT_OUTCOME_COUNT)
+		return;
+	if (outcome == SHUNT_OUTCOME_REDIRECTED) /* no way to it is known */
+		outcome = SHUNT_OUTCOME_FAILED;
+	flow->bytes[outcome] += more;
+	count(SHUNT_COUNTER_BYTES + outcome, more);
+}
+
+static __always_inline void flow_add(struct shunt_flow *flow, enum shunt_outcome outcome, __u32 size,
+				     __u32 write_seq)
+{
+	__u64 index = outcome;
+
+	flow_correct(flow, write_seq);
+	flow->last_outcome = outcome;
+	flow->next_seq = write_seq + (outcome == SHUNT_OUTCOME_REDIRECTED ? 0 : size);
+	asm volatile("" : "+r"(index)); /* what is compared must be what is used, for the verifier */
+	if (index >= SHUNT_OUTCOME_COUNT)
+		return;
+	flow->messages[index]++;
+	flow->bytes[index] += size;
+}
+
 SEC("sk_msg")
 int redirect(struct sk_msg_md *msg)
 {
@@ -91,14 +123,13 @@ int redirect(struct sk_msg_md *msg)
 
 		outcome = may_send(sk) ? message_outcome(msg, state, tcp) : SHUNT_OUTCOME_FAILED;
 		flow = bpf_map_lookup_elem(&flows, &state->cookie);
-		if (flow && outcome < SHUNT_OUTCOME_COUNT) {
-			flow->messages[outcome]++;
-			flow->bytes[outcome] += size;
-		}
+		if (flow)
+			flow_add(flow, outcome, size, tcp->write_seq);
 		send_buffer_note(state, outcome);
 	}
 	count(SHUNT_COUNTER_MESSAGES + outcome, 1);
 	count(SHUNT_COUNTER_BYTES + outcome, size);
+	bpf_tail_call(msg, &mirrors, 0);
 	return SK_PASS;
 }
 

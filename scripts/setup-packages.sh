@@ -25,6 +25,7 @@ readonly PACKAGE_NEEDS=(
   python3=python3
   redis-cli=redis-tools
   redis-server=redis-server
+  tshark=tshark
   wrk=wrk
 )
 

@@ -11,7 +11,7 @@
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
 
-#define SHUNT_ABI_VERSION 6
+#define SHUNT_ABI_VERSION 7
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
@@ -112,10 +112,12 @@ struct shunt_flow {
 	__u64 peer_cookie;    /* 0: not linked */
 	__u64 peer_cgroup_id; /* 0: not known; may be known of a peer that is refused, and so not linked */
 	__u64 promoted_ns;    /* CLOCK_MONOTONIC */
+	__u32 last_outcome;   /* enum shunt_outcome, of the last message */
+	__u32 next_seq; /* write_seq that the next message should find, if what went by TCP was taken whole */
 	__u64 messages[SHUNT_OUTCOME_COUNT];
 	__u64 bytes[SHUNT_OUTCOME_COUNT];
 };
-_Static_assert(sizeof(struct shunt_flow) == 272, "shunt_flow");
+_Static_assert(sizeof(struct shunt_flow) == 280, "shunt_flow");
 
 /*
  * Map `pairs`, LRU_HASH: what closed connections sent, added up when each closes. With the open ones of
@@ -226,5 +228,40 @@ struct shunt_event {
 	__u32 reserved2;
 };
 _Static_assert(sizeof(struct shunt_event) == 56, "shunt_event");
+
+/* What `mirror` copies: map `mirrored`, HASH: key -> 1. Nothing in it: nothing is copied. */
+enum shunt_mirror_kind {
+	SHUNT_MIRROR_COOKIE = 1, /* one connection, both directions: cookie of either socket */
+	SHUNT_MIRROR_CGROUP = 2, /* all connections that a member is an end of: its cgroup id */
+};
+
+struct shunt_mirror_key {
+	__u64 id;
+	__u32 kind; /* enum shunt_mirror_kind */
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct shunt_mirror_key) == 16, "shunt_mirror_key");
+
+/* Map `mirror_control`, ARRAY[1]. */
+struct shunt_mirror_control {
+	__u32 snap_bytes; /* of each piece that are copied; 0: none, headers alone */
+	__u32 reserved;
+	__u64 lost_redirected; /* pieces that found the ring full */
+	__u64 lost_tcp;
+};
+_Static_assert(sizeof(struct shunt_mirror_control) == 24, "shunt_mirror_control");
+
+/* Record of map `mirror_ring`, RINGBUF of 8 MiB: one piece of a message, followed by `copied_bytes` of it. */
+struct shunt_mirrored {
+	struct shunt_flow_key key; /* of the sender */
+	__u64 cookie;		   /* of the sender */
+	__u64 time_ns;		   /* CLOCK_MONOTONIC */
+	__u32 position;	    /* of the piece's first byte in what the sender sent, by TCP and past it: as a
+			       sequence number of TCP, which it is until the first redirect */
+	__u32 outcome;	    /* enum shunt_outcome, of the message */
+	__u32 piece_bytes;  /* at most 4096 */
+	__u32 copied_bytes; /* at most piece_bytes */
+};
+_Static_assert(sizeof(struct shunt_mirrored) == 80, "shunt_mirrored");
 
 #endif

@@ -89,6 +89,8 @@ static __always_inline void flow_start(struct tcp_sock *tcp, const struct shunt_
 	flow.cgroup_id = state->cgroup_id;
 	flow.promoted_ns = bpf_ktime_get_ns();
 	flow.bytes[SHUNT_OUTCOME_BEFORE_PROMOTION] = written;
+	flow.last_outcome = SHUNT_OUTCOME_BEFORE_PROMOTION;
+	flow.next_seq = tcp->write_seq;
 	/* Not over the one that another processor may have made for it, and linked, by now. */
 	bpf_map_update_elem(&flows, &state->cookie, &flow, BPF_NOEXIST);
 }

@@ -52,6 +52,15 @@ struct {
 	__type(value, struct shunt_socket_state);
 } states SEC(".maps");
 
+/* Where `redirect` goes on. Empty, which costs nothing: the kernel patches the jump out. Else `mirror` of
+ * pcap.bpf.c. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} mirrors SEC(".maps");
+
 static __always_inline bool is_nonblocking(struct socket *socket)
 {
 	return BPF_CORE_READ(socket, file, f_flags) & O_NONBLOCK;

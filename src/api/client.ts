@@ -1,5 +1,6 @@
 /** The API as functions. One client a command; the caller closes it. */
-import { Client } from 'undici';
+import type { Readable } from 'node:stream';
+import { Client, type Dispatcher } from 'undici';
 import { ERROR_CODES, type ErrorCode, ShuntError } from '../errors.ts';
 import type { Instance } from '../instance.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
   ExplainedSocket,
   Flow,
   PairsAnswer,
+  PcapSummary,
   Status,
   WorkloadStatus,
 } from './types.ts';
@@ -61,6 +63,21 @@ export class ApiClient implements AsyncDisposable {
     const path = `/metrics${query({ cost: costSeconds, ...(format === 'json' ? { format } : {}) })}`;
     return format === 'json' ? await this.#call('GET', path) : await this.#text('GET', path);
   }
+  /** A pcapng file, while the capture lasts. @param flows As in `shunt pcap`. */
+  async pcap(flows: readonly string[], snapBytes?: number, sizeBytes?: number): Promise<Readable> {
+    const given = new URLSearchParams(flows.map((flow): [string, string] => ['flow', flow]));
+    if (snapBytes !== undefined) given.set('snap', String(snapBytes));
+    if (sizeBytes !== undefined) given.set('size', String(sizeBytes));
+    const path = `/v1/pcap?${given}`;
+    // Nothing may be sent for hours.
+    const { statusCode, body } = await this.#send({ method: 'GET', path, bodyTimeout: 0 });
+    if (statusCode === 200) return body;
+    throw refusal(await body.text(), path);
+  }
+  /** Ends the capture if one runs; what it, or the last one, caught. */
+  stopPcap(): Promise<PcapSummary> {
+    return this.#call('DELETE', '/v1/pcap');
+  }
   apply(request: ApplyRequest): Promise<ApplyResult> {
     return this.#call('POST', '/v1/apply', request);
   }
@@ -94,19 +111,27 @@ export class ApiClient implements AsyncDisposable {
 
   /** The body of an answer that is 200. */
   async #text(method: Method, path: string, body?: unknown): Promise<string> {
-    const options = { method, path, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-    let status: number;
+    const { statusCode, body: answer } = await this.#send({
+      method,
+      path,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
     let text: string;
     try {
-      const response = await this.#client.request(options);
-      status = response.statusCode;
-      text = await response.body.text();
+      text = await answer.text();
     } catch (cause) {
       throw this.#translate(cause);
     }
-    if (status === 200) return text;
-    const { code, message } = parse(text, path) as ApiError;
-    throw new ShuntError(isCode(code) ? code : 'E_API', message);
+    if (statusCode === 200) return text;
+    throw refusal(text, path);
+  }
+
+  async #send(options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData> {
+    try {
+      return await this.#client.request(options);
+    } catch (cause) {
+      throw this.#translate(cause);
+    }
   }
 
   #translate(cause: unknown): ShuntError {
@@ -125,6 +150,11 @@ export class ApiClient implements AsyncDisposable {
     }
     return new ShuntError('E_API', `supervisor of instance ${this.#instance}: ${(cause as Error).message}`, { cause });
   }
+}
+
+function refusal(text: string, path: string): ShuntError {
+  const { code, message } = parse(text, path) as ApiError;
+  return new ShuntError(isCode(code) ? code : 'E_API', message);
 }
 
 function query(parameters: Readonly<Record<string, string | number | undefined>>): string {

@@ -4,6 +4,7 @@
  */
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
 import { ShuntError } from '../errors.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { AdHocRequest, ApiError, ApplyRequest } from './types.ts';
@@ -28,6 +29,13 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   'GET /v1/connections': (supervisor) => supervisor.telemetry.connections(),
   'GET /v1/explain/': (supervisor, _body, rest) => supervisor.telemetry.explain(rest),
   'GET /v1/pairs': (supervisor, _body, _path, query) => supervisor.telemetry.pairs(query.get('cost') ?? undefined),
+  'GET /v1/pcap': (supervisor, _body, _path, query) =>
+    supervisor.telemetry.startPcap({
+      flows: query.getAll('flow'),
+      snap: query.get('snap') ?? undefined,
+      size: query.get('size') ?? undefined,
+    }),
+  'DELETE /v1/pcap': (supervisor) => supervisor.telemetry.stopPcap(),
   'GET /metrics': (supervisor, _body, _path, query) =>
     supervisor.telemetry.metrics(query.get('format') === 'json' ? 'json' : 'text', query.get('cost') ?? undefined),
   'POST /v1/apply': (supervisor, body) => supervisor.apply((body as ApplyRequest).sources),
@@ -105,6 +113,12 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
+  if (body instanceof Readable) {
+    response.writeHead(status, { 'content-type': 'application/octet-stream' });
+    // Whoever asked may go away: that ends the stream, and is nobody's error.
+    pipeline(body, response, () => undefined);
+    return;
+  }
   if (typeof body === 'string') {
     response.writeHead(status, { 'content-type': TEXT_TYPE });
     response.end(body);

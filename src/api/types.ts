@@ -118,6 +118,14 @@ export interface PairSums {
   readonly bytes: Readonly<Record<string, number>>;
 }
 
+/** DELETE /v1/pcap. GET /v1/pcap?flow=FLOW&snap=BYTES&size=BYTES answers with a pcapng file while the capture lasts. */
+export interface PcapSummary {
+  readonly packets: number;
+  /** Packets that are not in the file: they came faster than they were taken. */
+  readonly lost: number;
+  readonly fileBytes: number;
+}
+
 /** Cost of a BPF program while it was measured. */
 export interface ProgramSums {
   readonly name: string;

@@ -18,6 +18,8 @@ export interface OpenOptions {
    * demanded), else pinned there at load. Without it no map is pinned and all are new.
    */
   mapPinDir?: string;
+  /** Maps for which this is true are new and not pinned, whatever `mapPinDir` says. Default: none. */
+  isPrivate?: (map: string) => boolean;
   /** Programs for which this is true are not loaded: for features that a kernel lacks. */
   skip?: (program: string) => boolean;
 }
@@ -58,7 +60,7 @@ export class BpfObject implements Disposable {
     try {
       object.#collect();
       object.#skip(options.skip ?? (() => false));
-      if (options.mapPinDir !== undefined) object.#pinMapsIn(options.mapPinDir);
+      if (options.mapPinDir !== undefined) object.#pinMapsIn(options.mapPinDir, options.isPrivate ?? (() => false));
       return object;
     } catch (error) {
       object[Symbol.dispose]();
@@ -149,9 +151,10 @@ export class BpfObject implements Disposable {
     }
   }
 
-  #pinMapsIn(directory: string): void {
+  #pinMapsIn(directory: string, isPrivate: (map: string) => boolean): void {
     makePinDir(directory);
     for (const [name, pointer] of this.#maps) {
+      if (isPrivate(name)) continue;
       const path = join(directory, name);
       refuseOtherLayout(name, path, pointer);
       const result = libbpf().mapSetPinPath(pointer, path);

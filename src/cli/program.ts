@@ -1,6 +1,7 @@
 /** The commands and their options. Nouns read, verbs change; each has --help and -o json. docs/cli.md is made from this. */
 import { Command, CommanderError, type CommandOptions, Option } from 'commander';
 import type { SnippetCommandOptions } from './commands/filters.ts';
+import type { PcapOptions } from './commands/pcap.ts';
 import { type Context, context, type GlobalOptions } from './context.ts';
 import { EXIT, type OutputFormat } from './output.ts';
 
@@ -101,6 +102,21 @@ add('top', 'Show what each pair of workloads sends right now, the share on the f
     ),
   );
 
+add('pcap', 'Capture what promoted connections send, for Wireshark: no device sees it')
+  .argument(
+    '<flow...>',
+    'PID:FD, ADDRESS:PORT ADDRESS:PORT, the cookie that `flows -o json` shows, or a workload or envoy: all of its connections',
+  )
+  .requiredOption('-w, --write <file>', 'pcapng file to write; - is standard output')
+  .option('--snap <bytes>', 'keep so many bytes of the payload of a packet, 0 to 4096', wholeNumberOrZero)
+  .option('--size <bytes>', 'end before the file is larger (default: 100000000)', wholeNumber)
+  .option('--duration <seconds>', 'end after so long (default: when interrupted)', seconds)
+  .action(
+    command(async (ctx, flows: string[], options: PcapOptions) =>
+      (await import('./commands/pcap.ts')).pcap(ctx, flows, options),
+    ),
+  );
+
 add('metrics', "Print the instance's metrics in Prometheus' text format")
   .option('--cost <seconds>', 'have the cost of the BPF programs measured for so long from now on', seconds)
   .action(
@@ -173,6 +189,10 @@ function seconds(value: string): number {
   const number = Number(value);
   if (Number.isFinite(number) && number > 0) return number;
   throw new CommanderError(EXIT.usage, 'shunt.option', `error: ${value}: expected seconds`);
+}
+
+function wholeNumberOrZero(value: string): number {
+  return value === '0' ? 0 : wholeNumber(value);
 }
 
 function wholeNumber(value: string): number {

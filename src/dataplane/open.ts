@@ -9,6 +9,7 @@ import { attachAndPin } from './create.ts';
 import { Dataplane } from './dataplane.ts';
 import { pinsIn, publishedDirs, retiredDir, unpublishedDir } from './layout.ts';
 import { lockPins } from './lock.ts';
+import { dropMirror } from './mirror.ts';
 import { BUILT_OBJECTS, Objects } from './objects.ts';
 import { takeDown } from './take-down.ts';
 
@@ -51,6 +52,7 @@ export function openDataplane(instance: Instance, options: OpenDataplaneOptions 
   );
   let changes: string[];
   if (adopting) {
+    dropMirror(pins.maps);
     changes = adopt(instance, objects, pins, attach);
   } else {
     attachAndPin(instance, objects, pins, attach);

@@ -67,6 +67,13 @@ export const EventKind = {
 } as const;
 export type EventKind = (typeof EventKind)[keyof typeof EventKind];
 
+/** enum shunt_mirror_kind. */
+export const MirrorKind = {
+  COOKIE: 1,
+  CGROUP: 2,
+} as const;
+export type MirrorKind = (typeof MirrorKind)[keyof typeof MirrorKind];
+
 /** enum shunt_outcome. */
 export const Outcome = {
   REDIRECTED: 0,
@@ -205,26 +212,30 @@ export const Event: StructCodec<Event> = {
   },
 };
 
-/** struct shunt_flow, 272 bytes. */
+/** struct shunt_flow, 280 bytes. */
 export interface Flow {
   key: FlowKey;
   cgroupId: bigint;
   peerCookie: bigint;
   peerCgroupId: bigint;
   promotedNs: bigint;
+  lastOutcome: number;
+  nextSeq: number;
   messages: bigint[];
   bytes: bigint[];
 }
 export const Flow: StructCodec<Flow> = {
-  size: 272,
+  size: 280,
   off: {
     key: 0,
     cgroupId: 48,
     peerCookie: 56,
     peerCgroupId: 64,
     promotedNs: 72,
-    messages: 80,
-    bytes: 176,
+    lastOutcome: 80,
+    nextSeq: 84,
+    messages: 88,
+    bytes: 184,
   },
   encode(value, view, o) {
     FlowKey.encode(value.key, view, o);
@@ -232,8 +243,10 @@ export const Flow: StructCodec<Flow> = {
     setU64(view, o + 56, value.peerCookie, 'Flow.peerCookie');
     setU64(view, o + 64, value.peerCgroupId, 'Flow.peerCgroupId');
     setU64(view, o + 72, value.promotedNs, 'Flow.promotedNs');
-    setArray(view, o + 80, value.messages, 12, 8, 'Flow.messages', setU64);
-    setArray(view, o + 176, value.bytes, 12, 8, 'Flow.bytes', setU64);
+    setU32(view, o + 80, value.lastOutcome, 'Flow.lastOutcome');
+    setU32(view, o + 84, value.nextSeq, 'Flow.nextSeq');
+    setArray(view, o + 88, value.messages, 12, 8, 'Flow.messages', setU64);
+    setArray(view, o + 184, value.bytes, 12, 8, 'Flow.bytes', setU64);
   },
   decode(view, o) {
     return {
@@ -242,8 +255,10 @@ export const Flow: StructCodec<Flow> = {
       peerCookie: view.getBigUint64(o + 56, true),
       peerCgroupId: view.getBigUint64(o + 64, true),
       promotedNs: view.getBigUint64(o + 72, true),
-      messages: getArray(view, o + 80, 12, 8, (view, at) => view.getBigUint64(at, true)),
-      bytes: getArray(view, o + 176, 12, 8, (view, at) => view.getBigUint64(at, true)),
+      lastOutcome: view.getUint32(o + 80, true),
+      nextSeq: view.getUint32(o + 84, true),
+      messages: getArray(view, o + 88, 12, 8, (view, at) => view.getBigUint64(at, true)),
+      bytes: getArray(view, o + 184, 12, 8, (view, at) => view.getBigUint64(at, true)),
     };
   },
 };
@@ -299,6 +314,101 @@ export const Member: StructCodec<Member> = {
   decode(view, o) {
     return {
       reader: view.getUint32(o, true),
+    };
+  },
+};
+
+/** struct shunt_mirror_control, 24 bytes. */
+export interface MirrorControl {
+  snapBytes: number;
+  lostRedirected: bigint;
+  lostTcp: bigint;
+}
+export const MirrorControl: StructCodec<MirrorControl> = {
+  size: 24,
+  off: {
+    snapBytes: 0,
+    lostRedirected: 8,
+    lostTcp: 16,
+  },
+  encode(value, view, o) {
+    setU32(view, o, value.snapBytes, 'MirrorControl.snapBytes');
+    setU32(view, o + 4, 0, 'MirrorControl.reserved');
+    setU64(view, o + 8, value.lostRedirected, 'MirrorControl.lostRedirected');
+    setU64(view, o + 16, value.lostTcp, 'MirrorControl.lostTcp');
+  },
+  decode(view, o) {
+    return {
+      snapBytes: view.getUint32(o, true),
+      lostRedirected: view.getBigUint64(o + 8, true),
+      lostTcp: view.getBigUint64(o + 16, true),
+    };
+  },
+};
+
+/** struct shunt_mirror_key, 16 bytes. */
+export interface MirrorKey {
+  id: bigint;
+  kind: number;
+}
+export const MirrorKey: StructCodec<MirrorKey> = {
+  size: 16,
+  off: {
+    id: 0,
+    kind: 8,
+  },
+  encode(value, view, o) {
+    setU64(view, o, value.id, 'MirrorKey.id');
+    setU32(view, o + 8, value.kind, 'MirrorKey.kind');
+    setU32(view, o + 12, 0, 'MirrorKey.reserved');
+  },
+  decode(view, o) {
+    return {
+      id: view.getBigUint64(o, true),
+      kind: view.getUint32(o + 8, true),
+    };
+  },
+};
+
+/** struct shunt_mirrored, 80 bytes. */
+export interface Mirrored {
+  key: FlowKey;
+  cookie: bigint;
+  timeNs: bigint;
+  position: number;
+  outcome: number;
+  pieceBytes: number;
+  copiedBytes: number;
+}
+export const Mirrored: StructCodec<Mirrored> = {
+  size: 80,
+  off: {
+    key: 0,
+    cookie: 48,
+    timeNs: 56,
+    position: 64,
+    outcome: 68,
+    pieceBytes: 72,
+    copiedBytes: 76,
+  },
+  encode(value, view, o) {
+    FlowKey.encode(value.key, view, o);
+    setU64(view, o + 48, value.cookie, 'Mirrored.cookie');
+    setU64(view, o + 56, value.timeNs, 'Mirrored.timeNs');
+    setU32(view, o + 64, value.position, 'Mirrored.position');
+    setU32(view, o + 68, value.outcome, 'Mirrored.outcome');
+    setU32(view, o + 72, value.pieceBytes, 'Mirrored.pieceBytes');
+    setU32(view, o + 76, value.copiedBytes, 'Mirrored.copiedBytes');
+  },
+  decode(view, o) {
+    return {
+      key: FlowKey.decode(view, o),
+      cookie: view.getBigUint64(o + 48, true),
+      timeNs: view.getBigUint64(o + 56, true),
+      position: view.getUint32(o + 64, true),
+      outcome: view.getUint32(o + 68, true),
+      pieceBytes: view.getUint32(o + 72, true),
+      copiedBytes: view.getUint32(o + 76, true),
     };
   },
 };
@@ -537,6 +647,34 @@ export const maps = {
     valueCodec: Member,
     maxEntries: 16384,
   } satisfies MapDefinition<bigint, Member>,
+  mirrorControl: {
+    name: 'mirror_control',
+    type: 'ARRAY',
+    keyCodec: u32,
+    valueCodec: MirrorControl,
+    maxEntries: 1,
+  } satisfies MapDefinition<number, MirrorControl>,
+  mirrorRing: {
+    name: 'mirror_ring',
+    type: 'RINGBUF',
+    keyCodec: nothing,
+    valueCodec: nothing,
+    maxEntries: 8388608,
+  } satisfies MapDefinition<undefined, undefined>,
+  mirrored: {
+    name: 'mirrored',
+    type: 'HASH',
+    keyCodec: MirrorKey,
+    valueCodec: u32,
+    maxEntries: 4096,
+  } satisfies MapDefinition<MirrorKey, number>,
+  mirrors: {
+    name: 'mirrors',
+    type: 'PROG_ARRAY',
+    keyCodec: u32,
+    valueCodec: u32,
+    maxEntries: 1,
+  } satisfies MapDefinition<number, number>,
   originals: {
     name: 'originals',
     type: 'SK_STORAGE',

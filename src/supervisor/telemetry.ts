@@ -1,5 +1,6 @@
 /** What the supervisor can be asked about traffic and cost, put together from the kernel and the processes. */
-import type { ExplainedSocket, PairsAnswer } from '../api/types.ts';
+import type { Readable } from 'node:stream';
+import type { ExplainedSocket, PairsAnswer, PcapSummary } from '../api/types.ts';
 import type { Workload } from '../config/model.ts';
 import { ShuntError } from '../errors.ts';
 import { memoryOf } from '../telemetry/memory.ts';
@@ -8,6 +9,7 @@ import { named } from '../telemetry/outcomes.ts';
 import { type PairTotal, PairTotals } from '../telemetry/pairs.ts';
 import { explainAll, explainOne, type Scene } from './explain.ts';
 import { cgroupNames } from './flows.ts';
+import { Pcap, type PcapRequest } from './pcap.ts';
 import type { Parts } from './reconcile.ts';
 import { RunStatsLease } from './run-stats-lease.ts';
 import type { AppliedState } from './state.ts';
@@ -28,6 +30,7 @@ export class Telemetry implements Disposable {
   readonly #current: () => Current;
   readonly #totals = new PairTotals();
   readonly #lease: RunStatsLease;
+  readonly #pcap = new Pcap();
 
   constructor(parts: Parts, current: () => Current) {
     this.#parts = parts;
@@ -90,6 +93,15 @@ export class Telemetry implements Disposable {
     return explainOne(this.#scene(), what);
   }
 
+  /** What promoted sockets send, as a pcapng file. @throws E_USAGE, E_BPF_*. */
+  startPcap(request: PcapRequest): Readable {
+    return this.#pcap.start(this.#scene(), request);
+  }
+
+  stopPcap(): PcapSummary {
+    return this.#pcap.stop();
+  }
+
   #scene(): Scene {
     const { instance, dataplane } = this.#parts;
     const isOn = this.#current().applied?.topology.model.mesh.fastPath.enabled ?? true;
@@ -103,6 +115,7 @@ export class Telemetry implements Disposable {
 
   [Symbol.dispose](): void {
     this.#lease[Symbol.dispose]();
+    this.#pcap[Symbol.dispose]();
   }
 
   #measure(cost: string | undefined): void {

@@ -19,6 +19,7 @@ import {
 } from '../../src/generated/abi.ts';
 
 export const FAST_PATH_OBJECT = fileURLToPath(new URL('../../build/bpf/fastpath.bpf.o', import.meta.url));
+export const PCAP_OBJECT = fileURLToPath(new URL('../../build/bpf/pcap.bpf.o', import.meta.url));
 
 export interface FastPathOptions {
   /** Default: the one that scripts/build makes. */

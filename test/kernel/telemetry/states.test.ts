@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { cgroupId } from '../../../src/bpf/cgroup.ts';
 import { withDescriptorOf } from '../../../src/bpf/socket.ts';
 import { Counter, Outcome, Phase, Reader } from '../../../src/generated/abi.ts';
 import { allNeed } from '../../support/capabilities.ts';
@@ -110,4 +111,18 @@ test('what a connection sent is added to its pair when it closes', async () => {
   expect(sandbox.fastPath.pairs()).toHaveLength(2);
   const sent = sandbox.fastPath.pairs().reduce((sum, [, { bytes }]) => sum + bytes.reduce((a, b) => a + b, 0n), 0n);
   expect(sent).toBe(BigInt(2 * 64 * (20 + 50 + 20)));
+});
+
+test('bytes that went by TCP are those that TCP took, also where it took a message in parts', async () => {
+  await using sandbox = new Sandbox();
+  const { client, server } = await sandbox.pair();
+  sandbox.fastPath.change({ paused: 1 });
+  const bytes = 8 * 1024 * 1024;
+  await Promise.all([server.do('read', bytes, 10_000), client.do('write-all', bytes, 10_000)]);
+  // The sums are right again with the next message.
+  await sandbox.rounds(client, server, 1);
+  const [flow] = sandbox.fastPath.flows().filter((one) => one.cgroupId === cgroupId(sandbox.cgroup('client')));
+  expect(flow?.bytes.reduce((a, b) => a + b, 0n)).toBe(BigInt(20 * 64 + bytes + 64));
+  const counted = Object.keys(Outcome).filter((name) => name !== 'COUNT') as Exclude<keyof typeof Outcome, 'COUNT'>[];
+  expect(counted.reduce((sum, name) => sum + sandbox.fastPath.bytes(name), 0)).toBe(2 * 21 * 64 + bytes);
 });

@@ -56,6 +56,8 @@ describe('structs', () => {
         peerCookie: u64,
         peerCgroupId: u64,
         promotedNs: u64,
+        lastOutcome: u32,
+        nextSeq: u32,
         messages: array(u64, 12),
         bytes: array(u64, 12),
       }),

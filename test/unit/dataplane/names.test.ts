@@ -73,6 +73,8 @@ describe('flows', () => {
       peerCookie: 0n,
       peerCgroupId: 0n,
       promotedNs: 3n,
+      lastOutcome: 0,
+      nextSeq: 0,
       messages: numbers,
       bytes: numbers,
     };
