@@ -4,20 +4,24 @@
  *
  * program         hook (attach type)                      where                            least kernel
  * promote         tc ingress                              lo and eth0 of each workload     5.10
+ * nominate        tc ingress, instead of promote          lo and eth0 of each workload     5.10
+ * enter           iterator of map `wanted`                run by user space                5.15
  * redirect        sk_msg (SK_MSG_VERDICT)                 map `sockets`                    5.10
  * socket_events   sockops                                 workloads' and proxies' cgroups  5.10
  * socket_options  cgroup/setsockopt (CGROUP_SETSOCKOPT)   workloads' and proxies' cgroups  5.10
  *
  * Kernels from 7.0 on refuse `promote`: there a program of this type may not enter a socket in a socket hash.
+ * `nominate` and `enter` do its work there. While nobody runs `enter` a nominated socket speaks TCP.
  *
  * Maps read: settings, members. Written: flows, pairs, counters, `states` (what is known of a socket, lives
- * with it). Own: `sockets` (who may be redirected to), `mirrors` (what sees each message afterwards).
+ * with it). Own: `sockets` (who may be redirected to), `wanted` and `nominations` (who is to enter),
+ * `mirrors` (what sees each message afterwards).
  *
  * No program here ever drops, refuses or delays anything; socket_events sets the send buffer of a stream that
- * was too much for its reader (fastpath_send_buffer.h says why). promote always says TC_ACT_UNSPEC, so that
- * later filters run. redirect always says SK_PASS: a message that is not redirected goes by TCP, which keeps
- * the order, because the next one is redirected only after the reader took everything that was sent by TCP.
- * Every reason is counted.
+ * was too much for its reader (fastpath_send_buffer.h says why). promote and nominate always say
+ * TC_ACT_UNSPEC, so that later filters run. redirect always says SK_PASS: a message that is not redirected
+ * goes by TCP, which keeps the order, because the next one is redirected only after the reader took
+ * everything that was sent by TCP. Every reason is counted.
  *
  * What must hold for a redirect (docs/fastpath.md says what breaks otherwise): both ends are promoted and
  * proved to be one connection; neither has a feature that a socket in a socket hash loses; the reader is
@@ -60,8 +64,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define TCP_ULP 31
 #define TCP_INQ 36
 
-SEC("tc")
-int promote(struct __sk_buff *skb)
+static __always_inline int segment_seen(struct __sk_buff *skb, enum entering entering)
 {
 	const struct shunt_settings *config = settings_get();
 	struct packet packet = {};
@@ -71,10 +74,77 @@ int promote(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	sk = bpf_sk_lookup_tcp(skb, &packet.tuple, packet.tuple_size, BPF_F_CURRENT_NETNS, 0);
 	if (sk) {
-		socket_look(skb, sk, &packet, config);
+		socket_look(skb, sk, &packet, config, entering);
 		bpf_sk_release(sk);
 	}
 	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int promote(struct __sk_buff *skb)
+{
+	return segment_seen(skb, ENTERS);
+}
+
+SEC("tc")
+int nominate(struct __sk_buff *skb)
+{
+	return segment_seen(skb, NOMINATES);
+}
+
+/*
+ * A nominated socket, looked at again: time has passed. What speaks against it by now is found, counted and
+ * said by the next look of tc. A processor that was late may have nominated it once more after it was
+ * entered; it then has its psock already, and the key is its own.
+ */
+static __always_inline void nominee_enter(struct sock *sk, struct shunt_flow_key *key,
+					  const struct shunt_settings *config)
+{
+	struct shunt_socket_state *state = bpf_sk_storage_get(&states, sk, NULL, 0);
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct membership membership;
+	bool had_psock;
+	__u32 result;
+	long error;
+
+	if (!state || !tcp || state->phase != SHUNT_PHASE_WANTED)
+		return;
+	state->look_again_segments = 0;
+	membership = socket_membership(sk, config);
+	if (config->paused || !membership.cgroup_id ||
+	    promotion_refusal(tcp, state, membership.reader) != SHUNT_COUNTER_PROMOTED) {
+		state->phase = SHUNT_PHASE_NEW;
+		return;
+	}
+	had_psock = BPF_CORE_READ(sk, sk_user_data);
+	error = socket_enter(sk, tcp, state, key);
+	if (error == -EEXIST && had_psock) {
+		state->phase = state->peer_cookie ? SHUNT_PHASE_LINKED : SHUNT_PHASE_PROMOTED;
+		return;
+	}
+	result = error == -EBUSY ? 0 : enter_result(state, error);
+	if (result)
+		count(result, 1);
+	if (result != SHUNT_COUNTER_PROMOTED)
+		state->phase = SHUNT_PHASE_NEW;
+	refusal_set(state, result == SHUNT_COUNTER_PROMOTED ? 0 : result);
+}
+
+/* An entry leaves `wanted` whatever becomes of it: a socket that may still be promoted is nominated again. */
+SEC("iter/bpf_sk_storage_map")
+int enter(struct bpf_iter__bpf_sk_storage_map *context)
+{
+	const struct shunt_settings *config = settings_get();
+	struct shunt_flow_key *wanted_key = context->value;
+	struct sock *sk = context->sk;
+	struct shunt_flow_key key;
+
+	if (!config || !sk || !wanted_key)
+		return 0;
+	key = *wanted_key;
+	bpf_sk_storage_delete(&wanted, sk);
+	nominee_enter(sk, &key, config);
+	return 0;
 }
 
 /*

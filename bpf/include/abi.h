@@ -140,6 +140,7 @@ enum shunt_phase {
 	SHUNT_PHASE_PROMOTED = 1, /* in `sockets`; the peer is not proven */
 	SHUNT_PHASE_LINKED = 2,	  /* the peer is proven */
 	SHUNT_PHASE_REFUSED = 3,  /* never to be promoted */
+	SHUNT_PHASE_WANTED = 4,	  /* may be promoted; waits for user space to enter it in `sockets` */
 };
 
 /*

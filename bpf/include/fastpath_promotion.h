@@ -4,6 +4,7 @@
 #define SHUNT_FASTPATH_PROMOTION_H
 
 #include "fastpath_member.h"
+#include "fastpath_nomination.h"
 #include "packet.h"
 #include "fastpath_state.h"
 #include "waiting.h"
@@ -124,11 +125,56 @@ static __always_inline __u32 reader_refusal(struct sock *sk, __u32 reader, struc
 	case WAITING_LEVEL:
 		state->seen_level = 1;
 		return SHUNT_COUNTER_PROMOTED;
+	case WAITING_UNSEEN: /* between two calls of poll(2), after it was nominated: its last way counts */
+		return state->seen_level ? SHUNT_COUNTER_PROMOTED : SHUNT_COUNTER_REFUSED_WAITING;
 	case WAITING_EDGE:
+		state->seen_level = 0;
 		return SHUNT_COUNTER_REFUSED_EDGE;
 	default:
+		state->seen_level = 0;
 		return SHUNT_COUNTER_REFUSED_WAITING;
 	}
+}
+
+/* What speaks against promoting the socket now. PROMOTED: nothing. */
+static __always_inline __u32 promotion_refusal(struct tcp_sock *tcp, struct shunt_socket_state *state,
+					       __u32 reader)
+{
+	__u32 refused = refusal(tcp);
+
+	if (refused)
+		return refused;
+	if (state->vetoed)
+		return SHUNT_COUNTER_REFUSED_OPTION;
+	return reader_refusal((struct sock *)tcp, reader, state);
+}
+
+/* Enters the socket (as its program has it: struct bpf_sock or struct sock) in `sockets`. Returns the error.
+ */
+static __always_inline long socket_enter(void *sk, struct tcp_sock *tcp, struct shunt_socket_state *state,
+					 struct shunt_flow_key *key)
+{
+	__u64 written = bytes_written(tcp);
+	long error;
+
+	flow_start(tcp, state, key, written);
+	error = bpf_map_update_elem(&sockets, key, sk, BPF_NOEXIST);
+	if (error)
+		return error;
+	/* Not before it is entered: the processor that did not enter it must not undo this. The peer links
+	 * only what is promoted; if it looked in between, this one links. */
+	state->phase = SHUNT_PHASE_PROMOTED;
+	count(SHUNT_COUNTER_BYTES + SHUNT_OUTCOME_BEFORE_PROMOTION, written);
+	return 0;
+}
+
+/* What to count when nobody else entered the socket. 0: nothing, it was just being closed. */
+static __always_inline __u32 enter_result(const struct shunt_socket_state *state, long error)
+{
+	if (!error)
+		return SHUNT_COUNTER_PROMOTED;
+	bpf_map_delete_elem(&flows, &state->cookie);
+	return error == -EOPNOTSUPP ? 0 : SHUNT_COUNTER_REFUSED_FULL;
 }
 
 /* Did another processor enter this very socket, or is the key another one's? */
@@ -147,44 +193,37 @@ static __always_inline bool is_entered(const struct shunt_flow_key *key,
 	return is_same;
 }
 
+/* Who enters a socket that may be promoted: the program of tc itself, or `enter`, which it asks to. */
+enum entering {
+	ENTERS,
+	NOMINATES,
+};
+
 /*
- * Enters the socket in `sockets`. Segments for one socket may be received on several processors at once: who
- * enters it promotes it, and the others leave it alone. Returns what to count; 0: nothing, it was just being
- * closed, or is just being promoted elsewhere.
+ * Segments for one socket may be received on several processors at once: who enters it promotes it, and the
+ * others leave it alone. Returns what to count; 0: nothing, it was just being closed, is just being promoted
+ * elsewhere, or is nominated.
  */
 static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_sock *sk, struct tcp_sock *tcp,
 					    struct shunt_socket_state *state, __u32 reader,
-					    struct shunt_flow_key *key)
+					    struct shunt_flow_key *key, enum entering entering)
 {
-	struct sock *kernel_sk = (struct sock *)tcp;
-	__u32 refused = refusal(tcp);
-	__u64 written;
+	__u32 refused = promotion_refusal(tcp, state, reader);
 	long error;
 
-	if (refused)
-		return refused;
-	if (state->vetoed)
-		return SHUNT_COUNTER_REFUSED_OPTION;
-	refused = reader_refusal(kernel_sk, reader, state);
 	if (refused != SHUNT_COUNTER_PROMOTED)
 		return refused;
-	state->cookie = socket_cookie(skb, sk, kernel_sk);
+	state->cookie = socket_cookie(skb, sk, (struct sock *)tcp);
 	if (!state->cookie)
 		return SHUNT_COUNTER_REFUSED_COOKIE;
-	written = bytes_written(tcp);
-	flow_start(tcp, state, key, written);
-	error = bpf_map_update_elem(&sockets, key, sk, BPF_NOEXIST);
+	if (entering == NOMINATES) {
+		socket_nominate(sk, state, key);
+		return 0;
+	}
+	error = socket_enter(sk, tcp, state, key);
 	if (error == -EBUSY || (error == -EEXIST && is_entered(key, state)))
 		return 0;
-	if (error) {
-		bpf_map_delete_elem(&flows, &state->cookie);
-		return error == -EOPNOTSUPP ? 0 : SHUNT_COUNTER_REFUSED_FULL;
-	}
-	/* Not before it is entered: the processor that did not enter it must not undo this. The peer links
-	 * only what is promoted; if it looked in between, this one links. */
-	state->phase = SHUNT_PHASE_PROMOTED;
-	count(SHUNT_COUNTER_BYTES + SHUNT_OUTCOME_BEFORE_PROMOTION, written);
-	return SHUNT_COUNTER_PROMOTED;
+	return enter_result(state, error);
 }
 
 /* Refusals that may pass (blocking also means "not accepted yet"; full: also that the key is still another
@@ -299,7 +338,7 @@ static __always_inline __u32 look_again(__u32 segments, __u32 refused)
 /* True: promoted now, or before. */
 static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *sk, struct tcp_sock *tcp,
 				       struct shunt_socket_state *state, const struct membership *membership,
-				       struct shunt_flow_key *key)
+				       struct shunt_flow_key *key, enum entering entering)
 {
 	__u32 result = SHUNT_COUNTER_PROMOTED;
 
@@ -314,7 +353,7 @@ static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *s
 		for (int i = 0; i < SHUNT_TEST_SLOW_PROMOTION; i++)
 			bpf_ktime_get_ns();
 #endif
-		result = socket_promote(skb, sk, tcp, state, membership->reader, key);
+		result = socket_promote(skb, sk, tcp, state, membership->reader, key, entering);
 		if (!result)
 			return false;
 		count(result, 1);
@@ -332,7 +371,7 @@ static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *s
 
 /* A segment came for a socket that is looked up and referenced by the caller. */
 static __always_inline void socket_look(struct __sk_buff *skb, struct bpf_sock *sk, struct packet *packet,
-					const struct shunt_settings *config)
+					const struct shunt_settings *config, enum entering entering)
 {
 	struct membership membership;
 	struct tcp_sock *tcp;
@@ -351,7 +390,7 @@ static __always_inline void socket_look(struct __sk_buff *skb, struct bpf_sock *
 		return;
 	if (!state)
 		state = bpf_sk_storage_get(&states, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (state && socket_try(skb, sk, tcp, state, &membership, &packet->key))
+	if (state && socket_try(skb, sk, tcp, state, &membership, &packet->key, entering))
 		socket_link(state, tcp);
 }
 

@@ -187,6 +187,11 @@ struct task_struct {
 	struct files_struct *files;
 };
 
+struct bpf_iter__bpf_sk_storage_map {
+	struct sock *sk; /* NULL once, after the last entry; so is `value` */
+	void *value;
+};
+
 #pragma clang attribute pop
 
 /* Values are the kernel's: ask bpf_core_enum_value. */

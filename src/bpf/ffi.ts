@@ -102,9 +102,10 @@ function bindLibbpf() {
     programDetach: bind<(program: number, target: number, type: number) => number>(
       'int bpf_prog_detach2(int prog_fd, int target_fd, int type)',
     ),
-    linkCreate: bind<(program: number, target: number, type: number, opts: null) => number>(
+    linkCreate: bind<(program: number, target: number, type: number, opts: Bytes | null) => number>(
       'int bpf_link_create(int prog_fd, int target_fd, int type, void *opts)',
     ),
+    iteratorCreate: bind<(link: number) => number>('int bpf_iter_create(int link_fd)'),
     linkUpdate: bind<(link: number, program: number, opts: null) => number>(
       'int bpf_link_update(int link_fd, int new_prog_fd, void *opts)',
     ),
@@ -163,6 +164,19 @@ export function libbpf(): ReturnType<typeof bindLibbpf> {
 export function libc(): ReturnType<typeof bindLibc> {
   libcBound ??= bindLibc();
   return libcBound;
+}
+
+/** Gives `use` the address of a copy of `words`, for a structure that holds a pointer; it is freed when `use` returns. */
+export function atAddress<T>(words: Uint32Array, use: (address: bigint) => T): T {
+  const address = koffi.alloc('uint32_t', words.length) as bigint;
+  try {
+    words.forEach((word, i) => {
+      koffi.encode(address, i * Uint32Array.BYTES_PER_ELEMENT, 'uint32_t', word);
+    });
+    return use(address);
+  } finally {
+    koffi.free(address);
+  }
 }
 
 /** errno of the last call; valid only until the next one. */

@@ -6,7 +6,7 @@ import type { BpfProgram } from '../bpf/program.ts';
 import { maps } from '../generated/abi.ts';
 import type { Instance } from '../instance.ts';
 import type { Attach } from './attach.ts';
-import { LINK_HOOKS, type LinkHook, SOCKET_HASH_HOOK, TC_HOOKS } from './hooks.ts';
+import { LINK_HOOKS, type LinkHook, SOCKET_HASH_HOOK, tcHooks } from './hooks.ts';
 import type { Pins } from './layout.ts';
 import type { Objects } from './objects.ts';
 
@@ -37,6 +37,7 @@ export function linkHooksOf(objects: Objects): LinkHook[] {
 
 /** Every program that is attached somewhere, once. */
 export function programsOf(objects: Objects): BpfProgram[] {
-  const hooks = [...LINK_HOOKS, SOCKET_HASH_HOOK, ...TC_HOOKS].filter((hook) => objects.has(hook.object));
+  const all = [...LINK_HOOKS, SOCKET_HASH_HOOK, ...tcHooks(objects.promotion)];
+  const hooks = all.filter((hook) => objects.has(hook.object));
   return [...new Set(hooks.map((hook) => objects.program(hook)))];
 }

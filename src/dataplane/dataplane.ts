@@ -1,6 +1,7 @@
 /** A data plane that is in the kernel, as its owner sees it: what to capture, whom to trust, what happened. */
 import { cgroupId } from '../bpf/cgroup.ts';
 import { type ProgramCost, programCost } from '../bpf/info.ts';
+import { MapIterator } from '../bpf/iterator.ts';
 import type { BpfMap } from '../bpf/map.ts';
 import { RingReader } from '../bpf/ring.ts';
 import type { Topology } from '../config/topology.ts';
@@ -187,6 +188,22 @@ export class Dataplane implements Disposable {
       const event = decodeEvent(view, offset);
       if (event !== undefined) callback(event);
     }).unref();
+  }
+
+  /**
+   * Where the kernel lets no program of tc promote: promotes each socket that is nominated, and those that were while
+   * nobody did, until disposed; nominated sockets speak TCP. Elsewhere nothing. One at a time. Does not keep the process
+   * alive. @throws E_BPF_ATTACH, E_BPF_MAP, E_SYSCALL.
+   */
+  promoteNominees(): Disposable {
+    using undo = new DisposableStack();
+    if (this.#objects.promotion === 'iterator' && this.#objects.has('fastpath')) {
+      const object = this.#objects.object('fastpath');
+      const iterator = undo.use(MapIterator.attach(object.program('enter'), object.map(maps.wanted)));
+      undo.use(iterator.runOnRecords(object.map(maps.nominations)));
+      iterator.run();
+    }
+    return undo.move();
   }
 
   /** Closes descriptors; all stays attached and pinned. Safe to call twice. */

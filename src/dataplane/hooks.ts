@@ -26,6 +26,18 @@ export interface TcHook {
   readonly priority: number;
 }
 
+/**
+ * Who enters sockets in the socket hash: the program of tc that sees their segments, or, where the kernel does not let it
+ * (7.x), an iterator that user space runs whenever that program nominates one.
+ */
+export type Promotion = 'tc' | 'iterator';
+
+/** The iterator, and the program of tc, that do it; those of the other way are not loaded. */
+export const PROMOTION_PROGRAMS = {
+  tc: ['promote'],
+  iterator: ['nominate', 'enter'],
+} as const satisfies Record<Promotion, readonly [tc: string, iterator?: string]>;
+
 export const LINK_HOOKS: readonly LinkHook[] = [
   { object: 'capture', program: 'connect4', cgroup: 'workloadsCgroup' },
   { object: 'capture', program: 'connect6', cgroup: 'workloadsCgroup' },
@@ -40,11 +52,14 @@ export const LINK_HOOKS: readonly LinkHook[] = [
 export const SOCKET_HASH_HOOK: SocketHashHook = { object: 'fastpath', program: 'redirect' };
 
 /** The guard first: what it drops must not be seen by the fast path. */
-export const TC_HOOKS: readonly TcHook[] = [
-  { object: 'capture', program: 'guard', device: 'eth0', priority: 10 },
-  { object: 'fastpath', program: 'promote', device: 'eth0', priority: 20 },
-  { object: 'fastpath', program: 'promote', device: 'lo', priority: 20 },
-];
+export function tcHooks(promotion: Promotion): readonly TcHook[] {
+  const [program] = PROMOTION_PROGRAMS[promotion];
+  return [
+    { object: 'capture', program: 'guard', device: 'eth0', priority: 10 },
+    { object: 'fastpath', program, device: 'eth0', priority: 20 },
+    { object: 'fastpath', program, device: 'lo', priority: 20 },
+  ];
+}
 
 /** For messages: `connect4 on /sys/fs/cgroup/shunt/default/workloads`. */
 export function describeHook(hook: LinkHook, instance: Instance): string {

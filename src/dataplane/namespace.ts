@@ -2,7 +2,7 @@
 import { detachTc, queryTc, type TcPoint } from '../bpf/tc.ts';
 import { ShuntError } from '../errors.ts';
 import type { Attach } from './attach.ts';
-import { TC_HOOKS, type TcHook } from './hooks.ts';
+import { type TcHook, tcHooks } from './hooks.ts';
 import type { Objects } from './objects.ts';
 
 /** The only filter of its priority. */
@@ -17,7 +17,7 @@ const ENODEV = 19;
 export function attachNamespace(path: string, objects: Objects, attach: Attach): number {
   using undo = new DisposableStack();
   let changed = 0;
-  for (const hook of TC_HOOKS) {
+  for (const hook of tcHooks(objects.promotion)) {
     const point = pointOf(hook, path);
     if (!objects.has(hook.object)) {
       if (detachTc(point)) changed++;
@@ -36,7 +36,8 @@ export function attachNamespace(path: string, objects: Objects, attach: Attach):
 
 /** Removes our filters; true when there was any. A device that is gone took its own. @throws E_BPF_ATTACH, E_SYSCALL. */
 export function detachNamespace(path: string): boolean {
-  const found = TC_HOOKS.map((hook) => {
+  // where they are does not depend on who promotes
+  const found = tcHooks('tc').map((hook) => {
     try {
       return detachTc(pointOf(hook, path));
     } catch (error) {

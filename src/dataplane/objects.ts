@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { BpfObject } from '../bpf/object.ts';
 import type { BpfProgram } from '../bpf/program.ts';
 import { ShuntError } from '../errors.ts';
-import type { ObjectName } from './hooks.ts';
+import { type ObjectName, PROMOTION_PROGRAMS, type Promotion } from './hooks.ts';
 
 /** Where scripts/build puts them. */
 export const BUILT_OBJECTS = fileURLToPath(new URL('../../build/bpf', import.meta.url));
@@ -16,6 +16,8 @@ export interface ObjectsOptions {
   readonly mapPinDir: string;
   /** false: the fast path's object is not loaded. */
   readonly fastPath: boolean;
+  /** Undefined: by tc, and where the kernel refuses that, by the iterator. */
+  readonly promotion?: Promotion | undefined;
 }
 
 /** Dispose it; what is pinned or attached stays in the kernel. */
@@ -25,10 +27,13 @@ export class Objects implements Disposable {
 
   /** Why this kernel does not run the fast path, in its own words; undefined: it does, or was not asked. */
   readonly fastPathRefusal: string | undefined;
+  /** Who promotes; `tc` too where the fast path is not loaded. */
+  readonly promotion: Promotion;
 
-  private constructor(objects: ReadonlyMap<ObjectName, BpfObject>, fastPathRefusal: string | undefined) {
+  private constructor(objects: ReadonlyMap<ObjectName, BpfObject>, fastPath: FastPathLoaded) {
     this.#objects = objects;
-    this.fastPathRefusal = fastPathRefusal;
+    this.fastPathRefusal = fastPath.refusal;
+    this.promotion = fastPath.promotion;
   }
 
   /**
@@ -38,26 +43,20 @@ export class Objects implements Disposable {
   static load(options: ObjectsOptions): Objects {
     using undo = new DisposableStack();
     const objects = new Map<ObjectName, BpfObject>();
-    const load = (name: ObjectName): void => {
+    const load = (name: ObjectName, skipped: readonly string[]): void => {
       using attempt = new DisposableStack();
       const path = join(options.directory, `${name}.bpf.o`);
-      const object = attempt.use(BpfObject.open(path, { mapPinDir: options.mapPinDir }));
+      const skip = (program: string): boolean => skipped.includes(program);
+      const object = attempt.use(BpfObject.open(path, { mapPinDir: options.mapPinDir, skip }));
       objects.set(name, object.load());
       undo.use(object);
       attempt.move();
     };
-    load('capture');
-    let refusal: string | undefined;
-    if (options.fastPath) {
-      try {
-        load('fastpath');
-      } catch (error) {
-        if (!isRefusedByVerifier(error)) throw error;
-        refusal = error.message;
-      }
-    }
+    load('capture', []);
+    let fastPath: FastPathLoaded = { promotion: 'tc', refusal: undefined };
+    if (options.fastPath) fastPath = loadFastPath(options.promotion, (skipped) => load('fastpath', skipped));
     undo.move();
-    return new Objects(objects, refusal);
+    return new Objects(objects, fastPath);
   }
 
   has(name: ObjectName): boolean {
@@ -82,6 +81,26 @@ export class Objects implements Disposable {
   [Symbol.dispose](): void {
     for (const object of this.#objects.values()) object[Symbol.dispose]();
   }
+}
+
+interface FastPathLoaded {
+  readonly promotion: Promotion;
+  readonly refusal: string | undefined;
+}
+
+/** Returns, or answers with, what the kernel says against the first way when it takes none. @throws what `load` throws else. */
+function loadFastPath(wanted: Promotion | undefined, load: (skipped: readonly string[]) => void): FastPathLoaded {
+  const refusals: string[] = [];
+  for (const promotion of wanted === undefined ? (['tc', 'iterator'] as const) : [wanted]) {
+    try {
+      load(PROMOTION_PROGRAMS[promotion === 'tc' ? 'iterator' : 'tc']);
+      return { promotion, refusal: undefined };
+    } catch (error) {
+      if (!isRefusedByVerifier(error)) throw error;
+      refusals.push(error.message);
+    }
+  }
+  return { promotion: 'tc', refusal: refusals[0] };
 }
 
 /** Not for want of memory or rights, which may pass. */

@@ -7,6 +7,7 @@ import { adopt } from './adopt.ts';
 import { type Attach, kernelAttach } from './attach.ts';
 import { attachAndPin } from './create.ts';
 import { Dataplane } from './dataplane.ts';
+import type { Promotion } from './hooks.ts';
 import { pinsIn, publishedDirs, retiredDir, unpublishedDir } from './layout.ts';
 import { lockPins } from './lock.ts';
 import { dropMirror } from './mirror.ts';
@@ -16,6 +17,8 @@ import { takeDown } from './take-down.ts';
 export interface OpenDataplaneOptions {
   /** Default true. false: the fast path's object is not loaded; what an earlier process attached of it is detached. */
   readonly fastPath?: boolean;
+  /** Who promotes. Default: tc, or the iterator where the kernel refuses that. */
+  readonly promotion?: Promotion;
   /** Directory of capture.bpf.o and fastpath.bpf.o. Default: build/bpf. */
   readonly objects?: string;
   /** Replaces single steps, so that a test can make them fail. */
@@ -48,6 +51,7 @@ export function openDataplane(instance: Instance, options: OpenDataplaneOptions 
       directory: options.objects ?? BUILT_OBJECTS,
       mapPinDir: join(pins.maps),
       fastPath: options.fastPath ?? true,
+      promotion: options.promotion,
     }),
   );
   let changes: string[];

@@ -1,4 +1,5 @@
 /** The fast path alone, attached in a lab: no instance, no capture. */
+import { MapIterator } from '../bpf/iterator.ts';
 import type { BpfObject } from '../bpf/object.ts';
 import { attachTc } from '../bpf/tc.ts';
 import { Counter, type Flow, type FlowKey, maps, Outcome, type Reader, type Settings } from '../generated/abi.ts';
@@ -9,7 +10,10 @@ import { loadOnly } from './programs.ts';
 type CounterName = Exclude<keyof typeof Counter, 'MESSAGES' | 'BYTES' | 'COUNT'>;
 type OutcomeName = Exclude<keyof typeof Outcome, 'COUNT'>;
 
-const PROGRAMS = ['promote', 'redirect', 'socket_events', 'socket_options'];
+/** Who promotes: the program of tc, or the iterator that it wakes. */
+export type Promotion = 'tc' | 'iterator';
+
+const PROGRAMS = ['redirect', 'socket_events', 'socket_options'];
 
 /** Early, so that a probe is short; a queue that is larger than what any probe leaves in it. */
 const SETTINGS = { paused: 0, promoteAfterSegments: 2, maxQueuedBytes: 256 * 1024 } as const;
@@ -25,16 +29,21 @@ export class FastPath implements Disposable {
   }
 
   /** On lo of a namespace and on a cgroup. @throws what src/bpf throws; nothing stays then, but a filter on lo. */
-  static attach(build: Build, netns: string, cgroup: string): FastPath {
+  static attach(build: Build, promotion: Promotion, netns: string, cgroup: string): FastPath {
     using undo = new DisposableStack();
-    const object = undo.use(loadOnly(build, 'fastpath', PROGRAMS));
+    const promoters = promotion === 'tc' ? ['promote'] : ['nominate', 'enter'];
+    const object = undo.use(loadOnly(build, 'fastpath', [...PROGRAMS, ...promoters]));
     const settings = object.map(maps.settings);
     const unset = settings.get(0);
     if (unset === undefined) throw new RangeError('an array map has no element 0');
     settings.set(0, { ...unset, ...SETTINGS });
     object.program('redirect').attachToMap(object.map(maps.sockets), 'sk_msg');
     for (const name of ['socket_events', 'socket_options']) undo.use(object.program(name).attachCgroup(cgroup));
-    const program = object.program('promote');
+    if (promotion === 'iterator') {
+      const iterator = undo.use(MapIterator.attach(object.program('enter'), object.map(maps.wanted)));
+      undo.use(iterator.runOnRecords(object.map(maps.nominations)));
+    }
+    const program = object.program(promotion === 'tc' ? 'promote' : 'nominate');
     attachTc({ netns, device: 'lo', direction: 'ingress', priority: 20, handle: 20, program });
     return new FastPath(object, undo.move());
   }

@@ -4,7 +4,7 @@ import { release } from 'node:os';
 import { dirname, join } from 'node:path';
 import { bootId, buildHash, THIS_BUILD } from './build.ts';
 import { type DoctorOptions, examine } from './doctor.ts';
-import type { Report } from './probe.ts';
+import { obstacles, type Report } from './probe.ts';
 import { PROBES } from './probes.ts';
 
 /** With the build that it is about: on the machine itself `down` leaves nothing. */
@@ -30,8 +30,8 @@ export async function currentReport(options: KeptOptions = {}): Promise<Report> 
 /** As {@link currentReport}, but looks in any case. */
 export async function newReport(options: KeptOptions = {}): Promise<Report> {
   const report = await examine(options);
-  const guards = report.findings.filter(({ disables }) => disables === 'fast-path').map(({ verdict }) => verdict);
-  if (guards.includes('unsupported') || !guards.includes('cannot tell')) keep(options.file ?? KEPT_FILE, report);
+  const verdicts = obstacles(report).map(({ verdict }) => verdict);
+  if (verdicts.length === 0 || verdicts.includes('unsupported')) keep(options.file ?? KEPT_FILE, report);
   return report;
 }
 

@@ -4,6 +4,7 @@ import { cgroupHooks } from './probes/cgroup-hooks.ts';
 import { cookie } from './probes/cookie.ts';
 import { detach } from './probes/detach.ts';
 import { fionreadNative, fionreadRedirected } from './probes/fionread.ts';
+import { iteratorUpdate } from './probes/iterator-update.ts';
 import { mixedQueue } from './probes/mixed-queue.ts';
 import { mptcp } from './probes/mptcp.ts';
 import { netnsCookieProbe } from './probes/netns-cookie.ts';
@@ -19,6 +20,7 @@ import { wakeUp } from './probes/wake-up.ts';
 export const PROBES: readonly Probe[] = [
   cgroupHooks,
   tcUpdate,
+  iteratorUpdate,
   tcpSock,
   cookie,
   netnsCookieProbe,

@@ -98,6 +98,7 @@ export const Phase = {
   PROMOTED: 1,
   LINKED: 2,
   REFUSED: 3,
+  WANTED: 4,
 } as const;
 export type Phase = (typeof Phase)[keyof typeof Phase];
 
@@ -675,6 +676,13 @@ export const maps = {
     valueCodec: u32,
     maxEntries: 1,
   } satisfies MapDefinition<number, number>,
+  nominations: {
+    name: 'nominations',
+    type: 'RINGBUF',
+    keyCodec: nothing,
+    valueCodec: nothing,
+    maxEntries: 65536,
+  } satisfies MapDefinition<undefined, undefined>,
   originals: {
     name: 'originals',
     type: 'SK_STORAGE',
@@ -724,4 +732,11 @@ export const maps = {
     valueCodec: u32,
     maxEntries: 131072,
   } satisfies MapDefinition<VerdictKey, number>,
+  wanted: {
+    name: 'wanted',
+    type: 'SK_STORAGE',
+    keyCodec: i32,
+    valueCodec: FlowKey,
+    maxEntries: 0,
+  } satisfies MapDefinition<number, FlowKey>,
 } as const;

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Dataplane } from '../dataplane/dataplane.ts';
 import { openDataplane } from '../dataplane/open.ts';
 import { currentReport } from '../doctor/kept.ts';
-import { fastPathObstacle } from '../doctor/probe.ts';
+import { type Advice, adviceOf } from '../doctor/probe.ts';
 import { ShuntError } from '../errors.ts';
 import type { Instance } from '../instance.ts';
 import type { Logger } from '../log.ts';
@@ -14,15 +14,17 @@ interface Open extends Disposable {
   readonly fastPath: boolean;
 }
 
+const NO_ADVICE: Advice = { obstacle: undefined, promotion: undefined };
+
 export class DataplaneHandle implements Disposable {
   readonly #instance: Instance;
   readonly #log: Logger;
-  readonly #askDoctor: () => Promise<string | undefined>;
+  readonly #askDoctor: () => Promise<Advice>;
   #open: Open | undefined;
   #fastPathObstacle: string | undefined;
 
-  /** `askDoctor`: one line why the fast path may not be armed on this kernel, if so; a test gives its own. */
-  constructor(instance: Instance, log: Logger, askDoctor = async () => fastPathObstacle(await currentReport())) {
+  /** `askDoctor`: whether the fast path may be armed on this kernel, and how; a test gives its own. */
+  constructor(instance: Instance, log: Logger, askDoctor = async () => adviceOf(await currentReport())) {
     this.#instance = instance;
     this.#log = log;
     this.#askDoctor = askDoctor;
@@ -40,27 +42,23 @@ export class DataplaneHandle implements Disposable {
    */
   async ensure(wantsFastPath: boolean): Promise<Dataplane> {
     const isArmed = this.#open?.fastPath === true;
-    const obstacle = wantsFastPath && !isArmed ? await this.#askDoctor() : undefined;
+    const { obstacle, promotion } = wantsFastPath && !isArmed ? await this.#askDoctor() : NO_ADVICE;
     if (obstacle !== undefined && obstacle !== this.#fastPathObstacle) this.#log.warn(obstacle);
     this.#fastPathObstacle = obstacle;
-    return this.#ensure(wantsFastPath && obstacle === undefined);
+    return this.#ensure(wantsFastPath && obstacle === undefined, promotion);
   }
 
-  #ensure(fastPath: boolean): Dataplane {
+  #ensure(fastPath: boolean, promotion: Advice['promotion']): Dataplane {
     if (this.#open?.fastPath === fastPath) return this.#open.dataplane;
     this[Symbol.dispose]();
     const { workloadsCgroup, envoyCgroup, cgroup } = this.#instance;
     for (const path of [workloadsCgroup, envoyCgroup]) ensureCgroup(path, dirname(cgroup));
-    const dataplane = openDataplane(this.#instance, { fastPath });
-    const events = dataplane.onEvent(({ kind, ...fields }) => this.#log.info(kind, { ...fields }));
-    this.#open = {
-      dataplane,
-      fastPath,
-      [Symbol.dispose]: () => {
-        events[Symbol.dispose]();
-        dataplane[Symbol.dispose]();
-      },
-    };
+    using undo = new DisposableStack();
+    const dataplane = undo.use(openDataplane(this.#instance, { fastPath, ...(promotion && { promotion }) }));
+    undo.use(dataplane.onEvent(({ kind, ...fields }) => this.#log.info(kind, { ...fields })));
+    undo.use(dataplane.promoteNominees());
+    const opened = undo.move();
+    this.#open = { dataplane, fastPath, [Symbol.dispose]: () => opened.dispose() };
     if (dataplane.opened.adopted) this.#log.info('data plane adopted', { changes: dataplane.opened.changes });
     return dataplane;
   }

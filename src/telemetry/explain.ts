@@ -53,6 +53,11 @@ export function explainSocket(facts: SocketFacts): SocketStory {
   if (facts.protocol === 'mptcp') {
     return { phase: 'refused', ageMs, sentences: ['refused: it is an MPTCP connection'] };
   }
+  if (state?.phase === Phase.WANTED) {
+    const sentence =
+      'may be promoted: waits for the supervisor to enter it in the socket hash, as on this kernel only it may';
+    return { phase: 'waiting', ageMs: undefined, sentences: [sentence] };
+  }
   if (state === undefined || state.sinceNs === 0n) return { phase: 'waiting', ageMs, sentences: notLookedAt(facts) };
   const reason = refusalOf(facts, state);
   if (state.phase === Phase.REFUSED) return { phase: 'refused', ageMs, sentences: [`refused for good: ${reason}`] };

@@ -4,8 +4,10 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cgroupId } from '../../src/bpf/cgroup.ts';
+import { MapIterator } from '../../src/bpf/iterator.ts';
 import { BpfObject } from '../../src/bpf/object.ts';
 import { attachTc } from '../../src/bpf/tc.ts';
+import { PROMOTION_PROGRAMS, type Promotion } from '../../src/dataplane/hooks.ts';
 import {
   Counter,
   type Flow,
@@ -17,6 +19,7 @@ import {
   type Settings,
   type SocketState,
 } from '../../src/generated/abi.ts';
+import { has } from './capabilities.ts';
 
 export const FAST_PATH_OBJECT = fileURLToPath(new URL('../../build/bpf/fastpath.bpf.o', import.meta.url));
 export const PCAP_OBJECT = fileURLToPath(new URL('../../build/bpf/pcap.bpf.o', import.meta.url));
@@ -29,6 +32,10 @@ export interface FastPathOptions {
   /** Paths of namespaces, and the devices in each whose ingress promotes. */
   readonly devices: readonly { readonly netns: string; readonly device: string }[];
   readonly settings?: Partial<Settings>;
+  /** Default: tc, or the iterator where the kernel refuses that. */
+  readonly promotion?: Promotion;
+  /** Default true. false: nominated sockets wait until {@link FastPath.enter} is called. */
+  readonly promotesNominees?: boolean;
 }
 
 const TEST_SETTINGS: Settings = {
@@ -43,34 +50,52 @@ const TEST_SETTINGS: Settings = {
 type CounterName = Exclude<keyof typeof Counter, 'MESSAGES' | 'BYTES' | 'COUNT'>;
 type OutcomeName = Exclude<keyof typeof Outcome, 'COUNT'>;
 
+interface Loaded {
+  readonly undo: DisposableStack;
+  readonly iterator: MapIterator | undefined;
+}
+
 /** Dispose it: all is detached and unpinned. Sockets that are promoted keep `redirect` alive until they close. */
 export class FastPath implements Disposable {
   readonly pinDir: string;
   /** Numbers of the loaded programs, as bpftool shows them. */
   readonly programIds: readonly number[];
+  readonly promotion: Promotion;
   readonly #undo: DisposableStack;
   readonly #object: BpfObject;
+  /** Undefined where tc promotes. */
+  readonly #iterator: MapIterator | undefined;
 
-  private constructor(pinDir: string, object: BpfObject, programIds: readonly number[], undo: DisposableStack) {
+  private constructor(pinDir: string, object: BpfObject, ids: readonly number[], loaded: Loaded) {
     this.pinDir = pinDir;
     this.#object = object;
-    this.programIds = programIds;
-    this.#undo = undo;
+    this.programIds = ids;
+    this.#undo = loaded.undo;
+    this.#iterator = loaded.iterator;
+    this.promotion = loaded.iterator === undefined ? 'tc' : 'iterator';
   }
 
   /** @throws what src/bpf throws; nothing stays then, but filters on devices. */
   static load(options: FastPathOptions): FastPath {
     using undo = new DisposableStack();
+    const { promotion = defaultPromotion(), promotesNominees = true } = options;
+    const others: readonly string[] = PROMOTION_PROGRAMS[promotion === 'tc' ? 'iterator' : 'tc'];
     const pinDir = join('/sys/fs/bpf', `shunt-test-${randomBytes(4).toString('hex')}`);
     undo.defer(() => rmSync(pinDir, { recursive: true, force: true }));
     const object = undo.use(
       BpfObject.open(options.object ?? FAST_PATH_OBJECT, {
         mapPinDir: pinDir,
+        skip: (program) => others.includes(program),
       }).load(),
     );
     object.map(maps.settings).set(0, { ...TEST_SETTINGS, ...options.settings });
     const redirect = object.program('redirect');
-    const promote = object.program('promote');
+    const promote = object.program(PROMOTION_PROGRAMS[promotion][0]);
+    let iterator: MapIterator | undefined;
+    if (promotion === 'iterator') {
+      iterator = undo.use(MapIterator.attach(object.program('enter'), object.map(maps.wanted)));
+      if (promotesNominees) undo.use(iterator.runOnRecords(object.map(maps.nominations)));
+    }
     const ids = [redirect, promote].map((program) => programId(program.fd));
     redirect.attachToMap(object.map(maps.sockets), 'sk_msg');
     for (const name of ['socket_events', 'socket_options']) {
@@ -80,7 +105,14 @@ export class FastPath implements Disposable {
     for (const at of options.devices) {
       attachTc({ ...at, direction: 'ingress', priority: 20, handle: 20, program: promote });
     }
-    return new FastPath(pinDir, object, ids, undo.move());
+    return new FastPath(pinDir, object, ids, { iterator, undo: undo.move() });
+  }
+
+  /** Promotes now who is nominated. False: tc promotes, or nobody any more. */
+  enter(): boolean {
+    if (this.#iterator === undefined || this.#undo.disposed) return false;
+    this.#iterator.run();
+    return true;
   }
 
   /** Sockets of this cgroup, and of those below it that are no member themselves when `settings` says at what depth. */
@@ -133,6 +165,11 @@ export class FastPath implements Disposable {
     const values = this.#object.map(maps.counters).getPerCpu(index) ?? [];
     return Number(values.reduce((a, b) => a + b, 0n));
   }
+}
+
+/** SHUNT_PROMOTION=iterator: as on a kernel that refuses tc, for all tests that ask for neither. */
+function defaultPromotion(): Promotion {
+  return process.env.SHUNT_PROMOTION !== 'iterator' && has('promotion by tc') ? 'tc' : 'iterator';
 }
 
 function programId(fd: number): number {

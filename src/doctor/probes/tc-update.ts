@@ -1,4 +1,4 @@
-/** May a tc program enter a socket in a socket hash? Promotion does nothing else. */
+/** May a tc program enter a socket in a socket hash? It sees each segment, so nothing promotes sooner. */
 import type { Probe } from '../probe.ts';
 import { loadAlone } from '../programs.ts';
 
@@ -7,9 +7,10 @@ export const tcUpdate: Probe = {
   title: 'socket hash update from tc',
   expected: 'accepted',
   means: 'a connection can be promoted when its segments arrive',
-  staysOff: 'the fast path: nothing can be promoted; capture and policy work',
+  staysOff:
+    'promotion by tc: an iterator of the supervisor does it, some milliseconds later, where iterator-update says supported',
   kernel:
     'accepted from 5.10 ("bpf: sockmap: Allow update from BPF"), refused from 7.x on: may_update_sockmap() in kernel/bpf/verifier.c lost BPF_PROG_TYPE_SCHED_CLS in 2026',
-  disables: 'fast-path',
+  disables: 'promotion',
   observe: async ({ build }) => loadAlone(build, 'fastpath', 'promote'),
 };

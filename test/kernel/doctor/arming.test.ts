@@ -10,12 +10,18 @@ const WHY = 'fast path off: doctor: ordering unsupported';
 /** Programs of the fast path that are attached to the instance's cgroups. */
 const FAST_PATH = ['socket_events', 'socket_options'];
 
+/** Nothing stands against it; whoever may promotes. */
+const ADVICE = { obstacle: undefined, promotion: undefined };
+
 const CAPTURE = needs('capture');
 const ALL = needs('capture', 'fast path');
 
 it('opens the data plane without the fast path, and says why, where a probe failed', CAPTURE, async () => {
   await using sandbox = new Sandbox();
-  using handle = new DataplaneHandle(sandbox.instance, silentLogger, async () => WHY);
+  using handle = new DataplaneHandle(sandbox.instance, silentLogger, async () => ({
+    obstacle: WHY,
+    promotion: undefined,
+  }));
   const dataplane = await handle.ensure(true);
   dataplane.attachNamespace(sandbox.netnsPath('a'));
   expect(handle.fastPathObstacle).toBe(WHY);
@@ -36,7 +42,7 @@ it('arms the fast path where nothing stands against it, and asks no more', ALL, 
   let asked = 0;
   using handle = new DataplaneHandle(sandbox.instance, silentLogger, async () => {
     asked++;
-    return undefined;
+    return ADVICE;
   });
   await handle.ensure(true);
   await handle.ensure(true);
@@ -55,7 +61,7 @@ it('asks nobody when the mesh wants no fast path', CAPTURE, async () => {
 it('asks again at the next change, and arms when the obstacle is gone', ALL, async () => {
   await using sandbox = new Sandbox();
   let why: string | undefined = WHY;
-  using handle = new DataplaneHandle(sandbox.instance, silentLogger, async () => why);
+  using handle = new DataplaneHandle(sandbox.instance, silentLogger, async () => ({ ...ADVICE, obstacle: why }));
   await handle.ensure(true);
   why = undefined;
   await handle.ensure(true);

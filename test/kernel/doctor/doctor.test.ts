@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import { THIS_BUILD } from '../../../src/doctor/build.ts';
 import { examine } from '../../../src/doctor/doctor.ts';
-import { fastPathObstacle, type Probe, type Report } from '../../../src/doctor/probe.ts';
+import { adviceOf, fastPathObstacle, type Probe, type Report } from '../../../src/doctor/probe.ts';
 import { PROBES } from '../../../src/doctor/probes.ts';
 import { cgroup2Mount } from '../../../src/instance.ts';
 import { needs } from '../../support/capabilities.ts';
@@ -26,7 +26,8 @@ function labs(pid: number = process.pid): string[] {
 /** Where the kernel refuses to promote from tc (7.x), what a promoted connection does cannot be looked at. */
 const PROMOTION = needs('fast path');
 /** These look at no promoted connection. */
-const ANSWER_ALWAYS = ['cgroup-hooks', 'tc-update', 'tcp-sock', 'splice-refused'];
+const PROMOTIONS = ['tc-update', 'iterator-update'];
+const ANSWER_ALWAYS = ['cgroup-hooks', ...PROMOTIONS, 'tcp-sock', 'splice-refused'];
 
 const findingOf = ({ findings }: Report, id: string) => findings.find((finding) => finding.id === id);
 
@@ -69,11 +70,31 @@ describe('on this kernel', () => {
       });
     });
 
-    it(probe.disables === 'fast-path' ? 'keeps the fast path off, alone' : 'leaves the fast path on', PROMOTION, () => {
-      const findings = report.findings.map((finding) => (finding.id === id ? findingOf(wrong, id)! : finding));
-      const obstacle = fastPathObstacle({ ...report, findings });
+    const effect = {
+      'fast-path': 'keeps the fast path off, alone',
+      promotion: 'keeps the fast path off, unless there is another way to promote',
+      nothing: 'leaves the fast path on',
+    }[probe.disables];
+    it(effect, PROMOTION, () => {
+      const replaced = (ids: readonly string[]): Report => ({
+        ...report,
+        findings: report.findings.map((finding) =>
+          ids.includes(finding.id) ? findingOf(wrong, finding.id)! : finding,
+        ),
+      });
+      const { obstacle, promotion } = adviceOf(replaced([id]));
       if (probe.disables === 'fast-path') expect(obstacle).toContain(`${id} unsupported`);
-      else expect(obstacle).toBeUndefined();
+      else if (probe.disables === 'nothing') expect(obstacle).toBeUndefined();
+      else {
+        const [other] = PROMOTIONS.filter((way) => way !== id) as [string];
+        const isThere = findingOf(report, other)?.verdict === 'supported';
+        expect(obstacle).toEqual(isThere ? undefined : expect.stringContaining(' unsupported'));
+        expect(promotion).toBe(isThere ? other.replace('-update', '') : undefined);
+        expect(adviceOf(replaced(PROMOTIONS))).toEqual({
+          obstacle: expect.stringMatching(/^fast path off: doctor: tc-update unsupported/),
+          promotion: undefined,
+        });
+      }
     });
   });
 });

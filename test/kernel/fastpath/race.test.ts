@@ -62,6 +62,9 @@ async function race(sandbox: Sandbox, server: 'a' | 'b', ip: string, connections
 /** Early, while the first bytes are under way. */
 const SETTINGS: SandboxOptions = { settings: { promoteAfterSegments: 2 } };
 
+/** Of the messages and of the connections, at least; an iterator promotes some milliseconds later, when many are over. */
+const SHARES = { tc: { redirected: 0.2, linked: 0.25 }, iterator: { redirected: 0.02, linked: 0.02 } } as const;
+
 describe('delivers every byte of racing connections in order', () => {
   test.each([
     ['IPv4 on lo', 'a', '127.0.0.1'],
@@ -72,9 +75,10 @@ describe('delivers every byte of racing connections in order', () => {
     expect(tally).toMatchObject({ connections: CONNECTIONS, reordered: 0, lost: 0, failed: 0, stuck: 0 });
     // That it was a race: part of the messages had to wait for the handover, part was redirected.
     const share = (outcome: 'REDIRECTED' | 'HANDOVER') => sandbox.fastPath.messages(outcome) / tally.messages;
-    expect(share('REDIRECTED'), JSON.stringify(sandbox.fastPath.outcomes())).toBeGreaterThan(0.2);
+    const least = SHARES[sandbox.fastPath.promotion];
+    expect(share('REDIRECTED'), JSON.stringify(sandbox.fastPath.outcomes())).toBeGreaterThan(least.redirected);
     expect(share('HANDOVER')).toBeGreaterThan(0.02);
-    expect(sandbox.fastPath.count('LINKED')).toBeGreaterThan(CONNECTIONS / 4);
+    expect(sandbox.fastPath.count('LINKED')).toBeGreaterThan(CONNECTIONS * least.linked);
     expect(sandbox.fastPath.count('REFUSED_SEQUENCE')).toBe(0);
     expect(sandbox.fastPath.flows()).toHaveLength(0);
   });

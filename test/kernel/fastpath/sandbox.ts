@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { Reader, type Settings } from '../../../src/generated/abi.ts';
+import { Reader } from '../../../src/generated/abi.ts';
 import { cgroup2Mount } from '../../../src/instance.ts';
-import { FastPath } from '../../support/fastpath-fixture.ts';
+import { FastPath, type FastPathOptions } from '../../support/fastpath-fixture.ts';
 import { Peer, type Wait } from './peer.ts';
 
 export type Side = 'a' | 'b';
@@ -17,9 +17,8 @@ const GROUPS = ['client', 'server', 'outside'] as const;
 export const IPS = { a: '10.96.0.1', b: '10.96.0.2' } as const;
 export const IPV6 = { a: 'fd96::1', b: 'fd96::2' } as const;
 
-export interface SandboxOptions {
-  readonly object?: string;
-  readonly settings?: Partial<Settings>;
+export interface SandboxOptions
+  extends Pick<FastPathOptions, 'object' | 'settings' | 'promotion' | 'promotesNominees'> {
   /** How readers in `server` are treated. Default AUTO; those in `client` always are. */
   readonly server?: (typeof Reader)[keyof typeof Reader];
 }
@@ -41,6 +40,8 @@ export interface PairOptions {
 }
 
 const ROUND_BYTES = 64;
+/** After these many both ends received what the settings of tests ask for, twice. */
+const ROUNDS_TO_NOMINATE = 6;
 
 export class Sandbox implements AsyncDisposable {
   readonly fastPath: FastPath;
@@ -102,7 +103,13 @@ export class Sandbox implements AsyncDisposable {
 
   /** The client asks, the server answers; each is waiting when the other sends. */
   async rounds(client: Peer, server: Peer, rounds: number, bytes: number = ROUND_BYTES): Promise<void> {
-    await Promise.all([server.do('echo', rounds * bytes, 10_000), client.do('ask', rounds, bytes, 10_000)]);
+    const first = Math.min(ROUNDS_TO_NOMINATE, Math.ceil(rounds / 2));
+    const converse = (count: number) =>
+      Promise.all([server.do('echo', count * bytes, 10_000), client.do('ask', count, bytes, 10_000)]);
+    await converse(first);
+    // Where tc promotes they are promoted by now.
+    this.fastPath.enter();
+    if (first < rounds) await converse(rounds - first);
   }
 
   /** Receive-packet steering to every processor, on lo and on the veth: segments are received on another one. */

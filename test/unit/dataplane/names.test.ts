@@ -3,7 +3,7 @@ import { swapPort } from '../../../src/dataplane/address.ts';
 import { COUNTER_NAMES } from '../../../src/dataplane/counters.ts';
 import { decodeEvent } from '../../../src/dataplane/events.ts';
 import { flowRecord } from '../../../src/dataplane/flows.ts';
-import { LINK_HOOKS, TC_HOOKS } from '../../../src/dataplane/hooks.ts';
+import { LINK_HOOKS, PROMOTION_PROGRAMS, type Promotion, tcHooks } from '../../../src/dataplane/hooks.ts';
 import { Counter, Event, EventKind, Outcome } from '../../../src/generated/abi.ts';
 
 describe('counters', () => {
@@ -21,10 +21,12 @@ describe('hooks', () => {
     expect(new Set(LINK_HOOKS.map(({ program }) => program)).size).toBe(LINK_HOOKS.length);
   });
 
-  it('run the guard before the fast path', () => {
+  it.each(Object.keys(PROMOTION_PROGRAMS) as Promotion[])('run the guard before the fast path (by %s)', (promotion) => {
     const priority = (program: string): number[] =>
-      TC_HOOKS.filter((hook) => hook.program === program && hook.device === 'eth0').map((hook) => hook.priority);
-    expect(Math.max(...priority('guard'))).toBeLessThan(Math.min(...priority('promote')));
+      tcHooks(promotion)
+        .filter((hook) => hook.program === program && hook.device === 'eth0')
+        .map((hook) => hook.priority);
+    expect(Math.max(...priority('guard'))).toBeLessThan(Math.min(...priority(PROMOTION_PROGRAMS[promotion][0])));
   });
 });
 

@@ -91,6 +91,11 @@ describe('the answer about a socket', () => {
       'waiting: refused so far: the reader waits edge-triggered and is not known to read until EAGAIN (nginx, pid 12)',
     ],
     [
+      'that waits to be entered',
+      { state: { ...STATE, phase: Phase.WANTED, sinceNs: 0n } },
+      'waiting: may be promoted: waits for the supervisor to enter it in the socket hash, as on this kernel only it may',
+    ],
+    [
       'whose peer is refused',
       { state: { ...STATE, phase: Phase.PROMOTED, peerRefusal: Outcome.READER_EDGE }, peerWorkload: 'default/web' },
       'promoted: promoted, but the peer, of default/web, is not: the reader at the other end waits edge-triggered',
