@@ -33,6 +33,7 @@ async function run(name: string, what: string, options: RunOptions): Promise<voi
   await using prepared = await benchmark.prepare({
     durationMs: options.duration,
     busy: options.busy,
+    what,
     ...(options.cpus === undefined ? {} : { cpus: options.cpus }),
   });
   const interrupted = new AbortController();

@@ -1,6 +1,7 @@
 /** The fast path on one pair of namespaces, with no instance of shunt around it. */
 import { join } from 'node:path';
 import { cgroupId } from '../../src/bpf/cgroup.ts';
+import { type ProgramCost, programCost } from '../../src/bpf/info.ts';
 import type { BpfMap } from '../../src/bpf/map.ts';
 import { BpfObject } from '../../src/bpf/object.ts';
 import { attachTc } from '../../src/bpf/tc.ts';
@@ -23,21 +24,19 @@ export interface FastPathOptions {
 
 /** Attached until disposed of. Sockets that are promoted then stay so until they close. */
 export class FastPath implements Disposable {
+  static readonly defaults: FastPathSettings = DEFAULTS;
   readonly settings: FastPathSettings;
   #stack: DisposableStack;
   readonly #settingsMap: BpfMap<number, Settings>;
   readonly #counters: BpfMap<number, bigint>;
+  readonly #object: BpfObject;
 
-  private constructor(
-    stack: DisposableStack,
-    settings: FastPathSettings,
-    settingsMap: BpfMap<number, Settings>,
-    counters: BpfMap<number, bigint>,
-  ) {
+  private constructor(stack: DisposableStack, settings: FastPathSettings, object: BpfObject) {
     this.#stack = stack;
+    this.#object = object;
     this.settings = settings;
-    this.#settingsMap = settingsMap;
-    this.#counters = counters;
+    this.#settingsMap = object.map(maps.settings);
+    this.#counters = object.map(maps.counters);
   }
 
   /**
@@ -60,7 +59,7 @@ export class FastPath implements Disposable {
       }
     }
     const settings = { ...DEFAULTS, ...options.settings };
-    const fastPath = new FastPath(stack, settings, object.map(maps.settings), object.map(maps.counters));
+    const fastPath = new FastPath(stack, settings, object);
     fastPath.pause(false);
     fastPath.#stack = stack.move();
     return fastPath;
@@ -80,6 +79,17 @@ export class FastPath implements Disposable {
         return [name, Number(perCpu.reduce((sum, bytes) => sum + bytes, 0n))];
       }),
     );
+  }
+
+  /** Sockets that were promoted, and pairs that were linked, since the start. */
+  count(counter: 'PROMOTED' | 'LINKED'): number {
+    return Number((this.#counters.getPerCpu(Counter[counter]) ?? []).reduce((sum, count) => sum + count, 0n));
+  }
+
+  /** What each program cost since it was loaded, while somebody held `enableRunStats`. */
+  costs(): Record<'promote' | 'redirect' | 'socket_events', ProgramCost> {
+    const cost = (name: string): ProgramCost => programCost(this.#object.program(name).fd, name);
+    return { promote: cost('promote'), redirect: cost('redirect'), socket_events: cost('socket_events') };
   }
 
   [Symbol.dispose](): void {

@@ -26,11 +26,14 @@ export class NetnsPair implements AsyncDisposable {
   readonly first: Side;
   readonly second: Side;
   readonly cgroup: string;
+  /** Beside {@link cgroup}: of processes that are no members. */
+  readonly outsideCgroup: string;
   readonly #names: readonly [string, string];
 
   private constructor(name: string) {
     this.#names = [`${name}-1`, `${name}-2`];
     this.cgroup = join(cgroup2Mount(), name);
+    this.outsideCgroup = join(cgroup2Mount(), `${name}-outside`);
     this.first = { netns: netnsPath(this.#names[0]), cgroup: this.cgroup };
     this.second = { netns: netnsPath(this.#names[1]), cgroup: this.cgroup };
   }
@@ -50,6 +53,7 @@ export class NetnsPair implements AsyncDisposable {
   async #make(): Promise<void> {
     const [first, second] = this.#names;
     mkdirSync(this.cgroup);
+    mkdirSync(this.outsideCgroup);
     await run('ip', ['netns', 'add', first]);
     await run('ip', ['netns', 'add', second]);
     await run('ip', [
@@ -70,10 +74,12 @@ export class NetnsPair implements AsyncDisposable {
   /** Safe when parts are missing. The peers must have ended: a cgroup with a process in it cannot be removed. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const name of this.#names) await run('ip', ['netns', 'delete', name]).catch(() => undefined);
-    try {
-      rmdirSync(this.cgroup);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    for (const cgroup of [this.cgroup, this.outsideCgroup]) {
+      try {
+        rmdirSync(cgroup);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      }
     }
   }
 }

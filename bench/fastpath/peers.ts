@@ -7,10 +7,10 @@ import type { Readable } from 'node:stream';
 
 const PROGRAM = join(import.meta.dirname, '../../build/native/pingpong');
 
-export type Mode = 'rr' | 'stream';
+export type Mode = 'rr' | 'stream' | 'short';
 
 export type Address =
-  | { readonly kind: 'tcp'; readonly ip: string; readonly port: number }
+  | { readonly kind: 'tcp' | 'udp'; readonly ip: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
 export interface Place {
@@ -27,6 +27,10 @@ export interface PeersOptions {
   readonly warmUpMs: number;
   readonly durationMs: number;
   readonly busy: boolean;
+  /** The peers' sockets block, so that they are never promoted. Default false. */
+  readonly blocking?: boolean;
+  /** Mode `short`: requests on each connection. Default 1. */
+  readonly requests?: number;
   readonly server: Place;
   readonly client: Place;
 }
@@ -40,6 +44,15 @@ export interface RoundTrips {
   readonly cpu_ns: number;
 }
 
+/** The client's view of connections of a few requests each, from connect to the end; all bytes were checked. */
+export interface Connections {
+  readonly connections: number;
+  readonly p50_ns: number;
+  readonly p99_ns: number;
+  readonly per_second: number;
+  readonly cpu_ns: number;
+}
+
 /** The client's view of a stream; the server's totals were equal. */
 export interface Stream {
   readonly bytes: number;
@@ -47,9 +60,17 @@ export interface Stream {
   readonly cpu_ns: number;
 }
 
+/** What both sides report. */
+export interface ServerReport {
+  /** Time of its processor; of a stream that of the measurement alone, else the warm-up's too. */
+  readonly cpu_ns: number;
+  readonly messages?: number;
+  readonly connections?: number;
+}
+
 export interface PeersReport {
-  readonly client: RoundTrips | Stream;
-  readonly server: Readonly<Record<string, unknown>>;
+  readonly client: RoundTrips | Stream | Connections;
+  readonly server: ServerReport;
 }
 
 /** Rejects when a peer fails, when a byte was wrong, or when the connection stands still (the peers end themselves). */
@@ -60,7 +81,10 @@ export async function runPeers(options: PeersOptions): Promise<PeersReport> {
   const client = start('client', options.client, options);
   try {
     const [clientReport, serverReport] = await Promise.all([client.lastLine, server.lastLine]);
-    return { client: clientReport as unknown as PeersReport['client'], server: serverReport };
+    return {
+      client: clientReport as unknown as PeersReport['client'],
+      server: serverReport as unknown as ServerReport,
+    };
   } catch (error) {
     server.child.kill('SIGKILL');
     client.child.kill('SIGKILL');
@@ -84,8 +108,10 @@ function start(role: 'server' | 'client', place: Place, options: PeersOptions): 
   const command = [
     ...[PROGRAM, role, '--mode', options.mode, '--size', options.sizeBytes, '--cpu', place.cpu],
     ...['--warm-up-ms', options.warmUpMs, '--duration-ms', options.durationMs],
-    ...(address.kind === 'tcp' ? ['--tcp', `${address.ip}:${address.port}`] : ['--unix', address.path]),
+    ...(address.kind === 'unix' ? ['--unix', address.path] : [`--${address.kind}`, `${address.ip}:${address.port}`]),
+    ...(options.requests === undefined ? [] : ['--requests', options.requests]),
     ...(options.busy ? ['--busy'] : []),
+    ...(options.blocking === true ? ['--blocking'] : []),
   ].map(String);
   const child = spawn('nsenter', [`--net=${place.netns}`, '/bin/sh', '-c', ENTER_CGROUP, place.cgroup, ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],

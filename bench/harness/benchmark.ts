@@ -33,6 +33,17 @@ export interface Group {
   readonly variants: readonly [Variant, ...Variant[]];
   /** What variants add to the baseline is shown too, and compared with what one of them adds. */
   readonly added?: Added;
+  /** The group is one point of a curve; groups of one curve have the same variants and metrics. */
+  readonly point?: Point;
+}
+
+export interface Point {
+  /** Name of the curve, which is its title. */
+  readonly curve: string;
+  /** Above 0; axes are logarithmic. */
+  readonly x: number;
+  /** What x counts, with its unit. */
+  readonly axis: string;
 }
 
 export interface Added {
@@ -56,6 +67,8 @@ export interface BenchmarkOptions {
   readonly cpus?: readonly [number, number];
   /** Poll instead of sleeping. */
   readonly busy: boolean;
+  /** Only groups with this text in their name will be measured; what others need may be left out. */
+  readonly what: string;
 }
 
 export interface Benchmark {

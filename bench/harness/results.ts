@@ -1,5 +1,5 @@
 /** From rounds to what is said about them: medians, spread, ratios to the baseline. */
-import type { Added, Group, Metric } from './benchmark.ts';
+import type { Added, Group, Metric, Point } from './benchmark.ts';
 import type { Machine } from './machine.ts';
 import type { GroupRounds, VariantRounds } from './rounds.ts';
 import { added, ratio, type Summary, summarize } from './statistics.ts';
@@ -33,6 +33,7 @@ export interface GroupResult {
   readonly baseline: string;
   /** Unit, digits and reference of each variant's `added`. */
   readonly added?: Added & Pick<Metric, 'unit' | 'digits'>;
+  readonly point?: Point;
   readonly variants: readonly VariantResult[];
 }
 
@@ -53,6 +54,7 @@ export function summarizeGroup({ group, variants }: GroupRounds): GroupResult {
   return {
     group: group.name,
     baseline: baseline?.variant ?? '',
+    ...(group.point === undefined ? {} : { point: group.point }),
     ...(group.added === undefined ? {} : { added: { ...group.added, ...metricOf(group, group.added.metric) } }),
     variants: variants.map((one) => ({
       variant: one.variant,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One non-blocking connection, TCP or unix, that waits with level-triggered epoll. Whatever the kernel
- * refuses ends the program with status 1: a benchmark has nothing to recover.
+ * One connection, TCP, UDP or unix, non-blocking and waiting with level-triggered epoll unless told
+ * otherwise. Whatever the kernel refuses ends the program with status 1: a benchmark has nothing to recover.
  */
 #ifndef PINGPONG_CONN_H
 #define PINGPONG_CONN_H
@@ -16,12 +16,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* One connected, non-blocking socket and the epoll instance that it waits in. */
+/* One connected socket and the epoll instance that it waits in. */
 struct conn {
 	int fd;
 	int epoll_fd;
 	uint32_t armed; /* what the epoll instance waits for now */
 	bool busy;	/* poll instead of sleeping */
+	bool blocking;	/* calls wait by themselves, epoll_fd is unused */
 };
 
 static void fail(const char *what)
@@ -47,6 +48,8 @@ static void conn_wait(struct conn *c, uint32_t events)
 	struct epoll_event ev;
 	int n;
 
+	if (c->blocking)
+		return;
 	conn_arm(c, events | EPOLLIN);
 	do {
 		n = epoll_wait(c->epoll_fd, &ev, 1, c->busy ? 0 : -1);
@@ -73,7 +76,8 @@ static void conn_send(struct conn *c, const void *data, size_t length)
 	}
 }
 
-/* Returns false at the end of the stream, which is an error inside a message. */
+/* Returns false at the end of the stream, which is an error inside a message. Of UDP an empty datagram is the
+ * end. */
 static bool conn_receive(struct conn *c, void *data, size_t length)
 {
 	uint8_t *p = data;
@@ -110,25 +114,31 @@ static socklen_t parse_address(const struct options *o, struct sockaddr_storage 
 		strcpy(un->sun_path, o->unix_path);
 		return sizeof(*un);
 	}
+	const char *where = o->tcp ? o->tcp : o->udp, *colon = strrchr(where, ':');
 	struct sockaddr_in *in = (struct sockaddr_in *)out;
-	const char *colon = strrchr(o->tcp, ':');
 	char host[INET_ADDRSTRLEN] = "";
 
-	if (!colon || (size_t)(colon - o->tcp) >= sizeof(host))
-		usage("--tcp: expected ADDRESS:PORT");
-	memcpy(host, o->tcp, (size_t)(colon - o->tcp));
+	if (!colon || (size_t)(colon - where) >= sizeof(host))
+		usage("expected ADDRESS:PORT");
+	memcpy(host, where, (size_t)(colon - where));
 	in->sin_family = AF_INET;
 	in->sin_port = htons((uint16_t)atoi(colon + 1));
 	if (inet_pton(AF_INET, host, &in->sin_addr) != 1)
-		usage("--tcp: expected an IPv4 address");
+		usage("expected an IPv4 address");
 	return sizeof(*in);
 }
 
-static int accept_one(const struct options *o, const struct sockaddr_storage *address, socklen_t length)
+static int socket_type(const struct options *o)
+{
+	return (o->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC;
+}
+
+/* A socket at the server's address; says on standard output that it is there. */
+static int listen_at(const struct options *o, const struct sockaddr_storage *address, socklen_t length)
 {
 	struct sockaddr_in bound = {0};
 	socklen_t bound_length = sizeof(bound);
-	int one = 1, fd, listener = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1, listener = socket(address->ss_family, socket_type(o), 0);
 
 	if (listener < 0)
 		fail("socket");
@@ -136,48 +146,88 @@ static int accept_one(const struct options *o, const struct sockaddr_storage *ad
 		fail("setsockopt SO_REUSEADDR");
 	if (bind(listener, (const struct sockaddr *)address, length))
 		fail("bind");
-	if (listen(listener, 1))
+	if (!o->udp && listen(listener, 16))
 		fail("listen");
 	if (!o->unix_path && getsockname(listener, (struct sockaddr *)&bound, &bound_length))
 		fail("getsockname");
 	printf("{\"listening\":%u}\n", ntohs(bound.sin_port));
 	fflush(stdout);
-	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	return listener;
+}
+
+/* The first who connects; of UDP, the first who sends, whose datagram stays unread. */
+static int accept_one(const struct options *o, int listener)
+{
+	struct sockaddr_storage from;
+	socklen_t length = sizeof(from);
+	char byte;
+	int fd;
+
+	if (o->udp) {
+		if (recvfrom(listener, &byte, 1, MSG_PEEK, (struct sockaddr *)&from, &length) < 0)
+			fail("recvfrom");
+		if (connect(listener, (const struct sockaddr *)&from, length))
+			fail("connect");
+		return listener;
+	}
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		fail("accept");
-	close(listener);
 	return fd;
 }
 
-static int connect_one(const struct sockaddr_storage *address, socklen_t length)
+static int connect_one(const struct options *o, const struct sockaddr_storage *address, socklen_t length)
 {
-	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(address->ss_family, socket_type(o), 0);
 
 	if (fd < 0)
 		fail("socket");
 	if (connect(fd, (const struct sockaddr *)address, length))
 		fail("connect");
-	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK))
-		fail("fcntl");
 	return fd;
+}
+
+/* Takes a connected socket. The epoll instance is the caller's, and the same for all connections in turn. */
+static struct conn conn_adopt(const struct options *o, int fd, int epoll_fd)
+{
+	struct conn c = {.fd = fd, .epoll_fd = epoll_fd, .busy = o->busy, .blocking = o->blocking};
+	int one = 1;
+
+	if (!o->blocking && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK))
+		fail("fcntl");
+	if (o->tcp && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)))
+		fail("setsockopt TCP_NODELAY");
+	/* As event loops do, and before anything is sent: a socket that nobody waits for is not promoted. */
+	if (!o->blocking)
+		conn_arm(&c, EPOLLIN);
+	return c;
+}
+
+static int epoll_open(void)
+{
+	int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (epoll_fd < 0)
+		fail("epoll_create1");
+	return epoll_fd;
 }
 
 static struct conn conn_open(const struct options *o)
 {
 	struct sockaddr_storage address;
 	socklen_t length = parse_address(o, &address);
-	struct conn c = {.busy = o->busy};
-	int one = 1;
+	int fd;
 
-	c.fd = o->server ? accept_one(o, &address, length) : connect_one(&address, length);
-	if (!o->unix_path && setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)))
-		fail("setsockopt TCP_NODELAY");
-	c.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (c.epoll_fd < 0)
-		fail("epoll_create1");
-	/* As event loops do, and before anything is sent: a socket that nobody waits for is not promoted. */
-	conn_arm(&c, EPOLLIN);
-	return c;
+	if (o->server) {
+		int listener = listen_at(o, &address, length);
+
+		fd = accept_one(o, listener);
+		if (fd != listener)
+			close(listener);
+	} else {
+		fd = connect_one(o, &address, length);
+	}
+	return conn_adopt(o, fd, epoll_open());
 }
 
 static void conn_close(struct conn *c)

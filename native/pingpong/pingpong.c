@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Two peers that measure one connection: request/response (latency, rate) or a one-way stream (bytes/s).
+ * Two peers that measure one connection: request/response (latency, rate) or a one-way stream (bytes/s); or
+ * connections of a few requests each.
  *
- *   pingpong server|client --mode rr|stream (--tcp ADDRESS:PORT | --unix PATH)
- *            [--size BYTES] [--warm-up-ms N] [--duration-ms N] [--busy] [--cpu N]
+ *   pingpong server|client --mode rr|stream|short (--tcp ADDRESS:PORT | --udp ADDRESS:PORT | --unix PATH)
+ *            [--size BYTES] [--requests N] [--warm-up-ms N] [--duration-ms N] [--busy | --blocking] [--cpu N]
  *
- * Both sides get the same mode and size. The server prints {"listening":PORT} when it can be connected to,
- * serves one connection and ends. Each side prints one JSON object at the end. Exit status: 0, 1 (a call
- * failed, or a byte was wrong), 2 (usage), 3 (stood still: 10 s over time).
+ * Both sides get the same mode, size and requests. The server prints {"listening":PORT} when it can be
+ * connected to, serves one connection and ends. `short`: one connection after the other, each for N requests
+ * of request/response; the server ends at the first that sends nothing. Each side prints one JSON object at
+ * the end. Exit status: 0, 1 (a call failed, or a byte was wrong), 2 (usage), 3 (stood still: 10 s over
+ * time).
  *
- * The sockets are non-blocking and wait with level-triggered epoll, as the fast path demands of a reader.
+ * The sockets are non-blocking and wait with level-triggered epoll, as the fast path demands of a reader; or
+ * blocking, as it refuses them.
  * Warm-up and measurement share the connection, so that what is measured is a promoted one.
  *
  * Content: in `rr` each byte of each message is checked, by both sides. In `stream` each byte is checked
@@ -141,6 +145,8 @@ static int run_rr_client(struct conn *c, const struct options *o, void *sent, vo
 	const uint64_t cpu = cpu_ns() - cpu_before;
 	const double seconds = (double)(end_ns - start_ns) / 1e9;
 
+	if (o->udp && send(c->fd, sent, 0, 0) < 0) /* the end */
+		fail("send");
 	qsort(samples, count, sizeof(*samples), compare_ns);
 	printf("{\"messages\":%lu,\"samples\":%zu,\"wrong\":%lu,\"seconds\":%.6f,\"per_second\":%.1f,\"p50_"
 	       "ns\":%u,"
@@ -150,6 +156,8 @@ static int run_rr_client(struct conn *c, const struct options *o, void *sent, vo
 	free(samples);
 	return wrong != 0;
 }
+
+#include "short.h"
 
 /* The value of the word at a stamp's place; `block` counts from 0. */
 static uint64_t stamp_value(uint64_t block, uint32_t offset)
@@ -278,6 +286,8 @@ int main(int argc, char **argv)
 	signal(SIGALRM, on_alarm);
 	alarm((o.warm_up_ms + o.duration_ms) / 1000 + OVERTIME_S);
 
+	if (o.mode == MODE_SHORT)
+		return o.server ? run_short_server(&o, first) : run_short_client(&o, first, second);
 	struct conn c = conn_open(&o);
 
 	if (o.mode == MODE_RR)
