@@ -72,7 +72,7 @@ export class Lab implements AsyncDisposable {
   }
 
   peer(group: Group = 'workload'): Peer {
-    return this.#undo.use(new Peer(join(this.build.native, 'peer'), this.netns, this.cgroup(group)));
+    return this.#undo.use(new Peer([join(this.build.native, 'peer')], this.netns, this.cgroup(group)));
   }
 
   /** A connection over lo; `how` both readers wait. `prepare` comes before the sockets. */

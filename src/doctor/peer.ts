@@ -25,9 +25,10 @@ export class Peer implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
 
-  constructor(program: string, netns: string, cgroup: string) {
-    const [command, words] = inside(netns, cgroup, [program]);
-    this.#child = spawn(command, words, { stdio: ['pipe', 'pipe', 'ignore'] });
+  /** @param program native/peer, with what executes it before it. @param stderr What becomes of its complaints. */
+  constructor(program: readonly string[], netns: string, cgroup: string, stderr: 'ignore' | 'inherit' = 'ignore') {
+    const [command, words] = inside(netns, cgroup, program);
+    this.#child = spawn(command, words, { stdio: ['pipe', 'pipe', stderr] });
     // a child that cannot start, or died, shows in the answer that does not come
     this.#child.on('error', () => undefined);
     this.#child.stdin?.on('error', () => undefined);
