@@ -20,8 +20,51 @@ export interface KernelResult {
   readonly passed: readonly string[];
   readonly failed: readonly string[];
   readonly skipped: readonly SkippedTest[];
+  /** What `shunt doctor` said there. */
+  readonly doctor?: Diagnosis;
   /** The guest itself failed. */
   readonly problem?: string;
+}
+
+/** The part of a doctor's report that is kept. */
+export interface Diagnosis {
+  readonly tookMs: number;
+  readonly findings: readonly {
+    readonly id: string;
+    readonly verdict: string;
+    readonly found: string;
+    readonly expected: string;
+  }[];
+}
+
+/** What a guest hands back: vitest's JSON report and the doctor's, each as it was printed, if it was. */
+export interface Answers {
+  readonly tests: string;
+  readonly doctor: string;
+}
+
+/** Between the two in the guest's answer. */
+export const ANSWER_DELIMITER = '----8<----';
+
+export function answersOf(answer: string): Answers {
+  const [tests = '', doctor = ''] = answer.split(ANSWER_DELIMITER).map((text) => text.trim());
+  return { tests, doctor };
+}
+
+/** Undefined: it said nothing that can be read. */
+export function diagnosisOf(json: string): Diagnosis | undefined {
+  let report: Partial<Diagnosis>;
+  try {
+    report = JSON.parse(json) as Partial<Diagnosis>;
+  } catch {
+    return undefined;
+  }
+  const { tookMs, findings } = report;
+  if (tookMs === undefined || findings === undefined) return undefined;
+  return {
+    tookMs,
+    findings: findings.map(({ id, verdict, found, expected }) => ({ id, verdict, found, expected })),
+  };
 }
 
 interface Report {
@@ -79,13 +122,25 @@ export function filesOf({ passed, failed, skipped }: Tests): ReadonlySet<string>
 export function merged(kept: KernelResult | undefined, fresh: KernelResult): KernelResult | undefined {
   if (fresh.problem !== undefined) return kept;
   if (kept === undefined || kept.release !== fresh.release) return fresh;
+  return { ...kept, ...fresh, ...testsOfBoth(kept, fresh) };
+}
+
+/** The parts of one run on one kernel as one: what failed in a part failed. */
+export function joined(first: KernelResult, next: KernelResult): KernelResult {
+  const seconds = first.seconds + next.seconds;
+  const problem = first.problem ?? next.problem;
+  return { ...next, ...first, ...testsOfBoth(first, next), seconds, ...(problem === undefined ? {} : { problem }) };
+}
+
+/** Of a file that is in both, what `fresh` says. */
+function testsOfBoth(kept: Tests, fresh: Tests): Tests {
   const files = filesOf(fresh);
   const isOld = (test: string): boolean => !files.has(fileOf(test));
   const passed = [...kept.passed.filter(isOld), ...fresh.passed];
   const failed = [...kept.failed.filter(isOld), ...fresh.failed];
   const skipped = [...kept.skipped.filter(({ test }) => isOld(test)), ...fresh.skipped];
   const totals = { passed: passed.length, failed: failed.length, skipped: skipped.length };
-  return { ...fresh, totals, passed, failed, skipped };
+  return { totals, passed, failed, skipped };
 }
 
 /** Tests that ran on no kernel although some kernel was asked: nobody knows whether they pass. */

@@ -1,8 +1,8 @@
 /**
- * `npm run test:kernels [-- KERNEL…] [vitest options and filters]`: runs the kernel tier in a virtual machine for each kernel
- * of the matrix, one after the other, and prints what passed, failed and was skipped there. The results of whole files are
- * kept, and docs/kernels.md is written from all that is kept. Exits 1 when a test failed, when a guest did, or when a test
- * was skipped on every kernel of the whole matrix.
+ * `npm run test:kernels [-- KERNEL…] [vitest options and filters]`: runs the kernel tier, and `shunt doctor`, in virtual
+ * machines for each kernel of the matrix, one after the other, and prints what passed, failed and was skipped there. The
+ * results of whole files are kept, and docs/kernels.md is written from all that is kept. Exits 1 when a test failed, when a
+ * guest did, or when a test was skipped on every kernel of the whole matrix.
  */
 import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -11,7 +11,17 @@ import { prepareImage } from './image.ts';
 import { type Kernel, MATRIX } from './matrix.ts';
 import { installTools, KernelArchive, run } from './packages.ts';
 import { pageWith } from './page.ts';
-import { type KernelResult, linesOf, merged, skippedEverywhere, testsOf } from './result.ts';
+import {
+  ANSWER_DELIMITER,
+  answersOf,
+  diagnosisOf,
+  joined,
+  type KernelResult,
+  linesOf,
+  merged,
+  skippedEverywhere,
+  testsOf,
+} from './result.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const CACHE = join(ROOT, '.deps/kernels');
@@ -21,7 +31,9 @@ const CHECKOUT = join(CACHE, 'checkout');
 const TIMEOUT_FACTOR = 30;
 const RACE_CONNECTIONS = 600;
 const THREADS_MESSAGES = 20_000;
-const GUEST_TIMEOUT_MS = 90 * 60_000;
+const GUEST_TIMEOUT_MS = 45 * 60_000;
+/** The whole tier is run in so many guests, one after the other: what one found is kept when the next one hangs. */
+const PARTS = 4;
 /** The rest is another mount (node_modules), large, or of no use to the kernel tier. */
 const NOT_COPIED = new Set(['.git', '.deps', 'node_modules', 'docs', 'examples']);
 
@@ -34,7 +46,7 @@ function copyCheckout(): void {
   }
 }
 
-function script(vitestArguments: readonly string[]): string {
+function script(vitestArguments: readonly string[], withDoctor: boolean): string {
   const quoted = vitestArguments.map((argument) => `'${argument.replaceAll("'", "'\\''")}'`).join(' ');
   return `
     set -e
@@ -49,14 +61,35 @@ function script(vitestArguments: readonly string[]): string {
     node node_modules/vitest/vitest.mjs run --project=kernel --reporter=verbose --reporter=json \\
       --outputFile.json=/tmp/report.json ${quoted}
     status=$?
-    cat /tmp/report.json >"$REPORT"
+    {
+      cat /tmp/report.json
+      echo '${ANSWER_DELIMITER}'
+      ${withDoctor ? 'node src/cli/main.ts doctor --output json' : ''}
+    } >"$REPORT"
     exit $status
   `;
 }
 
+/** In parts, each of which is kept when it is done. */
 async function runKernel(kernel: Kernel, archive: KernelArchive, forwarded: readonly string[]): Promise<KernelResult> {
+  if (forwarded.length > 0) return await runGuestOf(kernel, archive, forwarded, true);
+  let whole: KernelResult | undefined;
+  for (let part = 1; part <= PARTS; part++) {
+    const result = await runGuestOf(kernel, archive, [`--shard=${part}/${PARTS}`], part === 1);
+    keep(result);
+    whole = whole === undefined ? result : joined(whole, result);
+  }
+  return whole as KernelResult;
+}
+
+async function runGuestOf(
+  kernel: Kernel,
+  archive: KernelArchive,
+  forwarded: readonly string[],
+  withDoctor: boolean,
+): Promise<KernelResult> {
   const image = prepareImage(kernel, archive, CACHE);
-  console.log(`\n== ${kernel.name} (${image.release})`);
+  console.log(`\n== ${kernel.name} (${image.release}) ${forwarded.join(' ')}`);
   const startMs = performance.now();
   let answer: GuestResult = { status: 1, report: '' };
   let problem: string | undefined;
@@ -65,13 +98,15 @@ async function runKernel(kernel: Kernel, archive: KernelArchive, forwarded: read
       image,
       directory: join(CACHE, 'run'),
       root: ROOT,
-      script: script(forwarded),
+      script: script(forwarded, withDoctor),
       timeoutMs: GUEST_TIMEOUT_MS,
       onOutput: (text) => process.stdout.write(text),
     });
   } catch (error) {
     problem = (error as Error).message;
   }
+  const { tests, doctor } = answersOf(answer.report);
+  const diagnosis = diagnosisOf(doctor);
   return {
     kernel: kernel.name,
     usedBy: kernel.usedBy,
@@ -79,7 +114,8 @@ async function runKernel(kernel: Kernel, archive: KernelArchive, forwarded: read
     version: image.version,
     date: new Date().toISOString().slice(0, 10),
     seconds: Math.round((performance.now() - startMs) / 1000),
-    ...testsOf(answer.report, answer.status === 0, ROOT),
+    ...testsOf(tests, answer.status === 0, ROOT),
+    ...(diagnosis === undefined ? {} : { doctor: diagnosis }),
     ...(problem === undefined ? {} : { problem }),
   };
 }

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { PAGE_BEGIN, pageWith } from '../../../scripts/kernels/page.ts';
-import { type KernelResult, linesOf, merged, skippedEverywhere, testsOf } from '../../../scripts/kernels/result.ts';
+import {
+  ANSWER_DELIMITER,
+  answersOf,
+  diagnosisOf,
+  joined,
+  type KernelResult,
+  linesOf,
+  merged,
+  skippedEverywhere,
+  testsOf,
+} from '../../../scripts/kernels/result.ts';
 
 const ROOT = '/checkout';
 const SKIP = { skipReason: 'kernel 6.1: it lacks it' };
@@ -83,6 +93,46 @@ test('a later run replaces the files that it ran, and all when the kernel is ano
   expect(merged(kept, result('6.1', RAN))).toEqual(result('6.1', RAN));
   expect(merged(kept, { ...other, release: '6.1.0-2-cloud-amd64' })?.passed).toEqual(other.passed);
   expect(merged(kept, result('6.1', '', 'no console'))).toBe(kept);
+});
+
+test('the parts of a run are one result, and a part that failed is seen', () => {
+  const other = { ...result('6.1', RAN), passed: ['b.test.ts: three'], totals: { passed: 1, failed: 0, skipped: 0 } };
+  const whole = joined(result('6.1', SKIPPED), { ...other, problem: 'no console' });
+  expect(whole).toMatchObject({
+    totals: { passed: 2, failed: 0, skipped: 1 },
+    seconds: 122,
+    problem: 'no console',
+  });
+});
+
+describe('what a guest answers', () => {
+  const finding = { id: 'peek', verdict: 'unsupported', found: '0 of 1000 bytes kept', expected: 'kept' };
+  const doctor = JSON.stringify({ tookMs: 21_000, findings: [{ ...finding, title: 'MSG_PEEK' }], kernel: '6.1' });
+
+  test('is the report of the tests and that of the doctor', () => {
+    const { tests, doctor: printed } = answersOf(`${RAN}\n${ANSWER_DELIMITER}\n${doctor}\n`);
+    expect(testsOf(tests, true, ROOT).totals.passed).toBe(2);
+    expect(diagnosisOf(printed)).toEqual({ tookMs: 21_000, findings: [finding] });
+  });
+
+  test('may lack either', () => {
+    expect(answersOf('')).toEqual({ tests: '', doctor: '' });
+    for (const none of ['', 'Segmentation fault', '{}']) expect(diagnosisOf(none)).toBeUndefined();
+  });
+
+  test('keeps an earlier word of the doctor where a later run did not ask it', () => {
+    const kept = { ...result('6.1', RAN), doctor: { tookMs: 1, findings: [finding] } };
+    expect(merged(kept, result('6.1', SKIPPED))?.doctor).toEqual(kept.doctor);
+  });
+
+  test('is on the page: a verdict a kernel, and what was found where it is not as expected', () => {
+    const examined = { ...result('6.1', RAN), doctor: { tookMs: 21_000, findings: [finding] } };
+    const page = pageWith('# Kernels\n', [examined, result('6.12', RAN)], 3);
+    expect(page).toMatch(/^\| probe +\| 6\.1 +\|$/m);
+    expect(page).toMatch(/^\| peek +\| unsupported \|$/m);
+    expect(page).toContain('- 6.1, peek: 0 of 1000 bytes kept (expected: kept)');
+    expect(page).toContain('It took, emulated: 6.1: 21 s.');
+  });
 });
 
 test('the page keeps what is written and replaces what was measured', () => {
