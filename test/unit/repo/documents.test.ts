@@ -49,7 +49,7 @@ function checkNpm(words: string[]): void {
 
 /** @throws Error when the command is none of this project's, or is not as the project has it. */
 function check(command: string): void {
-  const [name = '', ...words] = command.split(/\s+/);
+  const [name = '', ...words] = command.replace(/^(?:[A-Z_]+=\S+\s+)+/, '').split(/\s+/);
   if (name === 'npm') checkNpm(words);
   else if (name === 'shunt') checkShunt(words);
   else if (name === 'apt-get') expect(words.slice(0, 2)).toEqual(['install', '--yes']);
@@ -74,6 +74,7 @@ it('finds what a document has wrong', () => {
   expect(() => check('shunt fly')).toThrow('no command fly');
   expect(() => check('shunt up --now')).toThrow('no option --now');
   expect(() => check('npm run polish')).toThrow('no script polish');
+  expect(() => check('SOME=1 OTHER=x npm run polish')).toThrow('no script polish');
   expect(() => check('npm run bench -- teleport')).toThrow('no benchmark teleport');
   expect(() => check('scripts/prepare')).toThrow('no such program');
 });
