@@ -29,7 +29,7 @@ const PAGE = join(ROOT, 'docs/kernels.md');
 const CHECKOUT = join(CACHE, 'checkout');
 /** Loops are about 7 times, forks about 40 times slower than on the machine itself. */
 const TIMEOUT_FACTOR = 30;
-const RACE_CONNECTIONS = 600;
+const RACE_CONNECTIONS = 1600;
 const THREADS_MESSAGES = 20_000;
 const GUEST_TIMEOUT_MS = 45 * 60_000;
 /** The whole tier is run in so many guests, one after the other: what one found is kept when the next one hangs. */
