@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Benchmark } from './harness/benchmark.ts';
+import { writeDocument } from './harness/document.ts';
 import { machine } from './harness/machine.ts';
 import { type Results, summarizeGroup } from './harness/results.ts';
 import { measureRounds } from './harness/rounds.ts';
@@ -14,9 +15,11 @@ interface RunOptions {
   readonly cpus?: readonly [number, number];
   readonly busy: boolean;
   readonly output: 'table' | 'json';
+  readonly document: boolean;
 }
 
 const RESULTS_DIR = join(import.meta.dirname, 'results');
+const DOCUMENTS_DIR = join(import.meta.dirname, '../docs/benchmarks');
 
 /** Each file of this folder but this one is a benchmark. */
 function benchmarkNames(): string[] {
@@ -69,6 +72,10 @@ async function run(name: string, what: string, options: RunOptions): Promise<voi
     options.output === 'json' ? `${JSON.stringify(results, undefined, 2)}\n` : `${resultsTable(results)}\n`,
   );
   process.stderr.write(`raw figures: ${file}\n`);
+  if (options.document) {
+    const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`;
+    process.stderr.write(`page: ${writeDocument(results, DOCUMENTS_DIR, command)}\n`);
+  }
 }
 
 /** Appears complete or not at all: others may plot the folder while this runs. */
@@ -105,12 +112,14 @@ const program = new Command('bench')
   )
   .option('--busy', 'peers poll instead of sleeping', false)
   .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+  .option('--document', 'write docs/benchmarks/NAME.md and its figures', false)
   .action(async (name: string, what: string, options: RunOptions) => {
     if (!benchmarkNames().includes(name)) {
       program.error(`error: no benchmark ${JSON.stringify(name)}; there are: ${benchmarkNames().join(', ')}`, {
         exitCode: 2,
       });
     }
+    if (options.document && what !== '') program.error('error: --document takes all groups', { exitCode: 2 });
     await run(name, what, options);
   });
 

@@ -11,6 +11,8 @@ export interface Machine {
   readonly kernelBuild: string;
   /** `performance`, `powersave`, …; null where the processor's frequency is not the kernel's to choose (virtual machines). */
   readonly frequencyGovernor: string | null;
+  /** Of TCP, as a new network namespace has it: bbr paces, cubic does not. */
+  readonly congestionControl: string;
   /** True when the processor says that it runs under a hypervisor: expect more spread. */
   readonly virtual: boolean;
   /** Runnable processes over the last minute; more than 0.5 a CPU means that others were measured too. */
@@ -28,6 +30,7 @@ export function machine(): Machine {
     kernel: release(),
     kernelBuild: version(),
     frequencyGovernor: readLine('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor'),
+    congestionControl: readLine('/proc/sys/net/ipv4/tcp_congestion_control') ?? 'unknown',
     virtual: /^flags\s*:.*\bhypervisor\b/m.test(readFileSync('/proc/cpuinfo', 'utf8')),
     loadAverage: loadavg()[0] ?? 0,
     node: process.version,
