@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lines } from '../../../src/cli/commands/doctor.ts';
-import { type Finding, fastPathObstacle, type Report, type Verdict } from '../../../src/doctor/probe.ts';
+import { adviceOf, type Finding, fastPathObstacle, type Report, type Verdict } from '../../../src/doctor/probe.ts';
 import { PROBES } from '../../../src/doctor/probes.ts';
 
 describe('the table of probes', () => {
@@ -70,6 +70,36 @@ describe('the fast path', () => {
     expect(fastPathObstacle(report(finding('a', 'cannot tell'), finding('b', 'unsupported')))).toContain(
       'b unsupported',
     );
+  });
+});
+
+describe('promotion', () => {
+  const advice = (tc: Verdict, iterator: Verdict) =>
+    adviceOf(report(finding('tc-update', tc, 'promotion'), finding('iterator-update', iterator, 'promotion')));
+
+  it.each([
+    ['supported', 'supported', 'tc'],
+    ['supported', 'unsupported', 'tc'],
+    ['unsupported', 'supported', 'iterator'],
+    ['cannot tell', 'supported', 'iterator'],
+  ] as const)('where tc is %s and the iterator %s is by %s', (tc, iterator, promotion) => {
+    expect(advice(tc, iterator)).toEqual({ obstacle: undefined, promotion });
+  });
+
+  it.each([
+    ['unsupported', 'unsupported', 'tc-update unsupported'],
+    ['unsupported', 'cannot tell', 'iterator-update cannot tell'],
+    ['cannot tell', 'unsupported', 'tc-update cannot tell'],
+  ] as const)('where tc is %s and the iterator %s keeps the fast path off: %s', (tc, iterator, why) => {
+    expect(advice(tc, iterator)).toEqual({ obstacle: expect.stringContaining(why), promotion: undefined });
+  });
+
+  it('by the supervisor is said', () => {
+    const findings = [
+      finding('tc-update', 'unsupported', 'promotion'),
+      finding('iterator-update', 'supported', 'promotion'),
+    ];
+    expect(lines(report(...findings))).toMatch(/the fast path may be armed; the supervisor promotes$/);
   });
 });
 
