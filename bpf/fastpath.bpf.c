@@ -193,8 +193,12 @@ int redirect(struct sk_msg_md *msg)
 
 		outcome = may_send(sk) ? message_outcome(msg, state, tcp) : SHUNT_OUTCOME_FAILED;
 		flow = bpf_map_lookup_elem(&flows, &state->cookie);
-		if (flow)
+		if (flow) {
 			flow_add(flow, outcome, size, tcp->write_seq);
+			if (outcome == SHUNT_OUTCOME_REDIRECTED &&
+			    state->queued_bytes > flow->queued_peak_bytes)
+				flow->queued_peak_bytes = state->queued_bytes;
+		}
 		send_buffer_note(state, outcome);
 	}
 	count(SHUNT_COUNTER_MESSAGES + outcome, 1);

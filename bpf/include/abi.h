@@ -11,7 +11,7 @@
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
 
-#define SHUNT_ABI_VERSION 7
+#define SHUNT_ABI_VERSION 8
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
@@ -114,10 +114,13 @@ struct shunt_flow {
 	__u64 promoted_ns;    /* CLOCK_MONOTONIC */
 	__u32 last_outcome;   /* enum shunt_outcome, of the last message */
 	__u32 next_seq; /* write_seq that the next message should find, if what went by TCP was taken whole */
+	__u32 queued_peak_bytes; /* the most that waited to be read, as seen when a message was added; or
+				    more, where the kernel does not count a queue's bytes */
+	__u32 reserved;
 	__u64 messages[SHUNT_OUTCOME_COUNT];
 	__u64 bytes[SHUNT_OUTCOME_COUNT];
 };
-_Static_assert(sizeof(struct shunt_flow) == 280, "shunt_flow");
+_Static_assert(sizeof(struct shunt_flow) == 288, "shunt_flow");
 
 /*
  * Map `pairs`, LRU_HASH: what closed connections sent, added up when each closes. With the open ones of
@@ -170,8 +173,8 @@ struct shunt_socket_state {
 	__u32 seen_level;      /* 1: was waiting level-triggered when it was promoted */
 	__u32 peer_seen_level; /* 1: the peer was last seen waiting level-triggered */
 	__u32 peer_refusal;    /* enum shunt_outcome: why the peer is not promoted; 0: not known */
-	__u32 queued_bytes;    /* redirected since the peer's queue was last seen empty; not used where the
-				  kernel counts */
+	__u32 queued_bytes;    /* in the peer's queue with the message that was redirected last; no less where
+				  the kernel does not count: what was redirected since it was seen empty */
 	__u32 linked_seq;      /* the peer's copied_seq when it was linked; while it is still that, nothing is
 				  redirected */
 	__u32 crowded;	       /* 1: messages of more threads than `writer` may be under way */
@@ -229,6 +232,22 @@ struct shunt_event {
 	__u32 reserved2;
 };
 _Static_assert(sizeof(struct shunt_event) == 56, "shunt_event");
+
+/*
+ * Map `queues`, HASH: cookie of the sending socket -> what waits in its peer's queue, as `look` saw it. Each
+ * look adds: the sums grow by what happened since the one before it, if that is not long ago.
+ */
+struct shunt_queue {
+	__u64 cgroup_id;      /* the sender's member */
+	__u64 peer_cgroup_id; /* 0: not known */
+	__u64 looked_ns;      /* CLOCK_MONOTONIC, of the last look; an older one than the newest: it closed */
+	__u64 redirected_bytes; /* at the last look */
+	__u64 byte_ns;		/* sum of: bytes that waited, times nanoseconds since the look before */
+	__u64 measured_bytes;	/* redirected while that was summed up */
+	__u32 queued_bytes;	/* at the last look */
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct shunt_queue) == 56, "shunt_queue");
 
 /* What `mirror` copies: map `mirrored`, HASH: key -> 1. Nothing in it: nothing is copied. */
 enum shunt_mirror_kind {

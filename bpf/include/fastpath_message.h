@@ -4,9 +4,9 @@
 #define SHUNT_FASTPATH_MESSAGE_H
 
 #include "fastpath_state.h"
+#include "psock.h"
 #include "waiting.h"
 
-#define PSOCK_FLAGS 7UL	   /* flag bits in sk_user_data */
 #define SOCK_RCVBUF_LOCK 2 /* in sk_userlocks */
 #define REFERENCES_ALONE 2 /* to a sender's psock: the socket hash's and the one of the call that sends */
 
@@ -45,11 +45,6 @@ static __always_inline enum shunt_outcome reader_outcome(struct shunt_socket_sta
 static __always_inline bool is_by_waiting(enum shunt_outcome outcome)
 {
 	return outcome == SHUNT_OUTCOME_READER_EDGE || outcome == SHUNT_OUTCOME_READER_UNKNOWN;
-}
-
-static __always_inline struct sk_psock *socket_psock(struct sock *sk)
-{
-	return (struct sk_psock *)((unsigned long)BPF_CORE_READ(sk, sk_user_data) & ~PSOCK_FLAGS);
 }
 
 /*
@@ -180,7 +175,7 @@ message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct 
 		return SHUNT_OUTCOME_FAILED;
 	state->crowded = !alone;
 	state->writer = bpf_get_current_pid_tgid();
-	state->queued_bytes += size;
+	state->queued_bytes = queued + size;
 	return SHUNT_OUTCOME_REDIRECTED;
 }
 

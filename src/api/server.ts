@@ -25,7 +25,7 @@ const TEXT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 const ROUTES: Readonly<Record<string, Handler>> = {
   'GET /v1/status': (supervisor) => supervisor.status(),
   'GET /v1/workloads': (supervisor) => supervisor.workloadStatus(),
-  'GET /v1/flows': (supervisor) => supervisor.flows(),
+  'GET /v1/flows': (supervisor) => supervisor.telemetry.flows(),
   'GET /v1/connections': (supervisor) => supervisor.telemetry.connections(),
   'GET /v1/explain/': (supervisor, _body, rest) => supervisor.telemetry.explain(rest),
   'GET /v1/pairs': (supervisor, _body, _path, query) => supervisor.telemetry.pairs(query.get('cost') ?? undefined),

@@ -74,6 +74,17 @@ export interface Flow {
   readonly share: number | null;
   /** The outcome that most of the other bytes had; absent when all were redirected. */
   readonly mostlyBecause?: string;
+  readonly queue: FlowQueue;
+}
+
+/** What was redirected and waits to be read at the other end. */
+export interface FlowQueue {
+  /** Now. Absent: not linked, or the kernel does not count (before 6.12). */
+  readonly bytes?: number;
+  /** The most so far; or more, where the kernel does not count. */
+  readonly peakBytes: number;
+  /** Mean time that a byte waited, while somebody had it measured. Absent: never, or nothing was sent then. */
+  readonly delayMs?: number;
 }
 
 /** GET /v1/connections: established connections that members hold; GET /v1/explain/WHAT: one socket, or both ends. */
@@ -99,7 +110,9 @@ export interface ExplainedSocket {
   readonly sentences: readonly string[];
 }
 
-/** GET /v1/pairs: sums since the data plane was created; `?cost=SECONDS` has the programs measured for so long. */
+/**
+ * GET /v1/pairs: sums since the data plane was created; `?cost=SECONDS` has programs and queues measured for so long.
+ */
 export interface PairsAnswer {
   /** Of an arbitrary clock that never goes back. */
   readonly takenMs: number;
@@ -116,6 +129,16 @@ export interface PairSums {
   readonly open: number;
   readonly messages: Readonly<Record<string, number>>;
   readonly bytes: Readonly<Record<string, number>>;
+  /** What waits to be read. Absent: not known. */
+  readonly queue?: PairQueue;
+}
+
+export interface PairQueue {
+  /** Now. */
+  readonly bytes: number;
+  /** While it was measured: sum of the bytes that waited times the time, and what was redirected then. */
+  readonly byteSeconds: number;
+  readonly measuredBytes: number;
 }
 
 /** DELETE /v1/pcap. GET /v1/pcap?flow=FLOW&snap=BYTES&size=BYTES answers with a pcapng file while the capture lasts. */

@@ -94,6 +94,8 @@ function bindLibbpf() {
       'int bpf_obj_get_info_by_fd(int fd, void *info, void *len)',
     ),
     enableStats: bind<(type: number) => number>('int bpf_enable_stats(int type)'),
+    /** opts: struct bpf_test_run_opts. */
+    testRun: bind<(program: number, opts: Bytes) => number>('int bpf_prog_test_run_opts(int prog_fd, void *opts)'),
     programFdById: bind<(id: number) => number>('int bpf_prog_get_fd_by_id(uint32_t id)'),
 
     programAttach: bind<(program: number, target: number, type: number, flags: number) => number>(
@@ -187,6 +189,11 @@ export function errno(): number {
 /** `int (*)(int level, const char *format, va_list args)`; a va_list travels as a pointer on x86-64 and AArch64. Lives as long as the process. */
 export function printCallback(callback: (level: number, format: bigint, args: bigint) => number): bigint {
   return koffi.register(callback, koffi.pointer(koffi.proto('int', ['int', 'void *', 'void *'])));
+}
+
+/** Where its memory is, to be written into a structure of C; valid while `bytes` is referenced and not resized. */
+export function addressOf(bytes: Uint8Array): bigint {
+  return koffi.address(bytes);
 }
 
 /** A window on mapped memory. Detach it (`transfer(0)`) before munmap: a read through it afterwards would crash. */

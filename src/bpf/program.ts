@@ -2,7 +2,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { ShuntError } from '../errors.ts';
 import { check, closed } from './errors.ts';
-import { libbpf, libc } from './ffi.ts';
+import { addressOf, libbpf, libc } from './ffi.ts';
 import { programInfo } from './info.ts';
 import { BpfLink } from './link.ts';
 import type { BpfMap } from './map.ts';
@@ -11,6 +11,9 @@ import { track } from './registry.ts';
 
 /** enum bpf_attach_type; these never change. */
 const BPF_SK_MSG_VERDICT = 7;
+
+/** An Ethernet header and a little more: the kernel asks for at least the header. */
+const PACKET_BYTES = 64;
 
 /** How a program can be attached to a map of sockets. */
 export type MapAttachType = 'sk_msg';
@@ -95,6 +98,22 @@ export class BpfProgram implements Disposable {
     const what = `detach program ${this.name} from map ${map.definition.name}`;
     const result = libbpf().programDetach(this.fd, map.fd, MAP_ATTACH_TYPES[type]);
     check('E_BPF_ATTACH', what, 'bpf_prog_detach2', result);
+  }
+
+  /**
+   * Runs a tc program once, now, on an empty packet that is on no device (BPF_PROG_TEST_RUN). Returns what it returned.
+   * @throws E_SYSCALL.
+   */
+  run(): number {
+    // struct bpf_test_run_opts (libbpf.h): sz, data_in at 8, data_size_in at 24, retval at 56, repeat at 60.
+    const packet = Buffer.alloc(PACKET_BYTES);
+    const options = Buffer.alloc(80);
+    options.writeBigUInt64LE(BigInt(options.length), 0);
+    options.writeBigUInt64LE(addressOf(packet), 8);
+    options.writeUInt32LE(packet.length, 24);
+    options.writeInt32LE(1, 60);
+    check('E_SYSCALL', `run program ${this.name}`, 'bpf_prog_test_run_opts', libbpf().testRun(this.fd, options));
+    return options.readInt32LE(56);
   }
 
   /** @throws E_BPF_PIN, also when the path exists. */

@@ -71,6 +71,12 @@ export function percent(share: number | null): string {
   return share === null ? '-' : `${(share * 100).toFixed(1)} %`;
 }
 
+/** 0.0123 -> `12 us`, 12.3 -> `12 ms`, 1234 -> `1.2 s`. */
+export function shortTime(durationMs: number): string {
+  if (durationMs >= 1000) return `${(durationMs / 1000).toFixed(1)} s`;
+  return durationMs >= 1 ? `${Math.round(durationMs)} ms` : `${Math.round(durationMs * 1000)} us`;
+}
+
 /** 90_000 -> `1 min 30 s`; the two largest units that say something. */
 export function duration(durationMs: number): string {
   const seconds = Math.max(0, Math.round(durationMs / 1000));

@@ -1,5 +1,5 @@
 /** What happened between two answers of GET /v1/pairs. */
-import type { PairSums, PairsAnswer, ProgramSums } from '../api/types.ts';
+import type { PairQueue, PairSums, PairsAnswer, ProgramSums } from '../api/types.ts';
 
 export interface Rates {
   readonly intervalMs: number;
@@ -20,6 +20,10 @@ export interface PairRate {
   readonly share: number | null;
   /** The outcome that most of the other bytes had; absent when all were redirected. */
   readonly mostlyBecause?: string;
+  /** Waiting to be read, at the end of the interval. Absent: not known. */
+  readonly queuedBytes?: number;
+  /** Mean time that a byte waited to be read. Absent: not known, or nothing was redirected. */
+  readonly delayMs?: number;
 }
 
 export interface ProgramRate {
@@ -31,6 +35,7 @@ export interface ProgramRate {
 }
 
 const NS_PER_MS = 1e6;
+const MS_PER_S = 1000;
 
 /** A pair that is new came into being in between: all of it counts. Sums of a new data plane, which begin at 0 again, too. */
 export function ratesBetween(before: PairsAnswer, after: PairsAnswer): Rates {
@@ -66,6 +71,17 @@ function pairRate(before: PairSums | undefined, after: PairSums, intervalMs: num
     bytesPerSecond: (all / intervalMs) * 1000,
     share: all === 0 ? null : redirected / all,
     ...(because === undefined || most === 0 ? {} : { mostlyBecause: because }),
+    ...queueRate(before?.queue, after.queue),
+  };
+}
+
+function queueRate(before: PairQueue | undefined, after: PairQueue | undefined): Partial<PairRate> {
+  if (after === undefined) return {};
+  const measuredBytes = grown(before?.measuredBytes ?? 0, after.measuredBytes);
+  const byteSeconds = grown(before?.byteSeconds ?? 0, after.byteSeconds);
+  return {
+    queuedBytes: after.bytes,
+    ...(measuredBytes === 0 ? {} : { delayMs: (byteSeconds / measuredBytes) * MS_PER_S }),
   };
 }
 

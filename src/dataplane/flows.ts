@@ -15,6 +15,8 @@ export interface FlowRecord {
   readonly peer: { readonly cookie: bigint; readonly cgroupId: bigint } | undefined;
   /** CLOCK_MONOTONIC. */
   readonly promotedNs: bigint;
+  /** The most that waited in the peer's queue; or more, where the kernel does not count a queue's bytes (before 6.12). */
+  readonly queuedPeakBytes: number;
   /** By `enum shunt_outcome`; exact up to 2^53. */
   readonly messages: readonly number[];
   readonly bytes: readonly number[];
@@ -30,6 +32,7 @@ export function flowRecord(cookie: bigint, flow: Flow): FlowRecord {
     peerCgroupId: flow.peerCgroupId === 0n ? undefined : flow.peerCgroupId,
     peer: flow.peerCookie === 0n ? undefined : { cookie: flow.peerCookie, cgroupId: flow.peerCgroupId },
     promotedNs: flow.promotedNs,
+    queuedPeakBytes: flow.queuedPeakBytes,
     messages: flow.messages.map(Number),
     bytes: flow.bytes.map(Number),
   };

@@ -213,7 +213,7 @@ export const Event: StructCodec<Event> = {
   },
 };
 
-/** struct shunt_flow, 280 bytes. */
+/** struct shunt_flow, 288 bytes. */
 export interface Flow {
   key: FlowKey;
   cgroupId: bigint;
@@ -222,11 +222,12 @@ export interface Flow {
   promotedNs: bigint;
   lastOutcome: number;
   nextSeq: number;
+  queuedPeakBytes: number;
   messages: bigint[];
   bytes: bigint[];
 }
 export const Flow: StructCodec<Flow> = {
-  size: 280,
+  size: 288,
   off: {
     key: 0,
     cgroupId: 48,
@@ -235,8 +236,9 @@ export const Flow: StructCodec<Flow> = {
     promotedNs: 72,
     lastOutcome: 80,
     nextSeq: 84,
-    messages: 88,
-    bytes: 184,
+    queuedPeakBytes: 88,
+    messages: 96,
+    bytes: 192,
   },
   encode(value, view, o) {
     FlowKey.encode(value.key, view, o);
@@ -246,8 +248,10 @@ export const Flow: StructCodec<Flow> = {
     setU64(view, o + 72, value.promotedNs, 'Flow.promotedNs');
     setU32(view, o + 80, value.lastOutcome, 'Flow.lastOutcome');
     setU32(view, o + 84, value.nextSeq, 'Flow.nextSeq');
-    setArray(view, o + 88, value.messages, 12, 8, 'Flow.messages', setU64);
-    setArray(view, o + 184, value.bytes, 12, 8, 'Flow.bytes', setU64);
+    setU32(view, o + 88, value.queuedPeakBytes, 'Flow.queuedPeakBytes');
+    setU32(view, o + 92, 0, 'Flow.reserved');
+    setArray(view, o + 96, value.messages, 12, 8, 'Flow.messages', setU64);
+    setArray(view, o + 192, value.bytes, 12, 8, 'Flow.bytes', setU64);
   },
   decode(view, o) {
     return {
@@ -258,8 +262,9 @@ export const Flow: StructCodec<Flow> = {
       promotedNs: view.getBigUint64(o + 72, true),
       lastOutcome: view.getUint32(o + 80, true),
       nextSeq: view.getUint32(o + 84, true),
-      messages: getArray(view, o + 88, 12, 8, (view, at) => view.getBigUint64(at, true)),
-      bytes: getArray(view, o + 184, 12, 8, (view, at) => view.getBigUint64(at, true)),
+      queuedPeakBytes: view.getUint32(o + 88, true),
+      messages: getArray(view, o + 96, 12, 8, (view, at) => view.getBigUint64(at, true)),
+      bytes: getArray(view, o + 192, 12, 8, (view, at) => view.getBigUint64(at, true)),
     };
   },
 };
@@ -456,6 +461,50 @@ export const PairKey: StructCodec<PairKey> = {
     return {
       cgroupId: view.getBigUint64(o, true),
       peerCgroupId: view.getBigUint64(o + 8, true),
+    };
+  },
+};
+
+/** struct shunt_queue, 56 bytes. */
+export interface Queue {
+  cgroupId: bigint;
+  peerCgroupId: bigint;
+  lookedNs: bigint;
+  redirectedBytes: bigint;
+  byteNs: bigint;
+  measuredBytes: bigint;
+  queuedBytes: number;
+}
+export const Queue: StructCodec<Queue> = {
+  size: 56,
+  off: {
+    cgroupId: 0,
+    peerCgroupId: 8,
+    lookedNs: 16,
+    redirectedBytes: 24,
+    byteNs: 32,
+    measuredBytes: 40,
+    queuedBytes: 48,
+  },
+  encode(value, view, o) {
+    setU64(view, o, value.cgroupId, 'Queue.cgroupId');
+    setU64(view, o + 8, value.peerCgroupId, 'Queue.peerCgroupId');
+    setU64(view, o + 16, value.lookedNs, 'Queue.lookedNs');
+    setU64(view, o + 24, value.redirectedBytes, 'Queue.redirectedBytes');
+    setU64(view, o + 32, value.byteNs, 'Queue.byteNs');
+    setU64(view, o + 40, value.measuredBytes, 'Queue.measuredBytes');
+    setU32(view, o + 48, value.queuedBytes, 'Queue.queuedBytes');
+    setU32(view, o + 52, 0, 'Queue.reserved');
+  },
+  decode(view, o) {
+    return {
+      cgroupId: view.getBigUint64(o, true),
+      peerCgroupId: view.getBigUint64(o + 8, true),
+      lookedNs: view.getBigUint64(o + 16, true),
+      redirectedBytes: view.getBigUint64(o + 24, true),
+      byteNs: view.getBigUint64(o + 32, true),
+      measuredBytes: view.getBigUint64(o + 40, true),
+      queuedBytes: view.getUint32(o + 48, true),
     };
   },
 };
@@ -704,6 +753,13 @@ export const maps = {
     valueCodec: DestinationKey,
     maxEntries: 65536,
   } satisfies MapDefinition<Uint8Array, DestinationKey>,
+  queues: {
+    name: 'queues',
+    type: 'HASH',
+    keyCodec: u64,
+    valueCodec: Queue,
+    maxEntries: 65536,
+  } satisfies MapDefinition<bigint, Queue>,
   settings: {
     name: 'settings',
     type: 'ARRAY',

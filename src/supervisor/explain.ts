@@ -3,6 +3,7 @@ import type { ExplainedSocket } from '../api/types.ts';
 import { cgroupId } from '../bpf/cgroup.ts';
 import type { Workload } from '../config/model.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
+import type { QueueRecord } from '../dataplane/queues.ts';
 import { ShuntError } from '../errors.ts';
 import { type Instance, netnsName, netnsPath, workloadCgroup } from '../instance.ts';
 import { explainSocket } from '../telemetry/explain.ts';
@@ -17,6 +18,8 @@ export interface Scene {
   readonly dataplane: Dataplane;
   readonly workloads: readonly Workload[];
   readonly fastPathEnabled: boolean;
+  /** By cookie of the sending socket. */
+  readonly queues: ReadonlyMap<bigint, QueueRecord>;
 }
 
 /** Every connection of the members' processes, promoted or not. */
@@ -102,6 +105,7 @@ function explain(
       tcpState: row.state,
       reader: members.get(cgroup ?? 0n),
       flow: flows.get(cookie),
+      queue: scene.queues.get(cookie),
       peerWorkload,
       fastPath: { enabled: fastPathEnabled, paused: paused !== 0, promoteAfterSegments },
       nowNs: process.hrtime.bigint(),

@@ -1,15 +1,23 @@
 /** The kernel's flows with names instead of cgroup ids. */
-import type { Flow } from '../api/types.ts';
+import type { Flow, FlowQueue } from '../api/types.ts';
 import { cgroupId } from '../bpf/cgroup.ts';
 import type { Workload } from '../config/model.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
+import type { FlowRecord } from '../dataplane/flows.ts';
+import type { QueueRecord } from '../dataplane/queues.ts';
 import { type Instance, workloadCgroup } from '../instance.ts';
 import { mostlyBecause, named, OUTCOME_NAMES, shareOf } from '../telemetry/outcomes.ts';
+import { meanDelayMs } from '../telemetry/queue-sums.ts';
 
 const NS_PER_MS = 1_000_000n;
 
 /** Sorted by sender, receiver and age, so that two calls can be compared by eye. */
-export function flowsOf(instance: Instance, dataplane: Dataplane, workloads: readonly Workload[]): Flow[] {
+export function flowsOf(
+  instance: Instance,
+  dataplane: Dataplane,
+  workloads: readonly Workload[],
+  queues: ReadonlyMap<bigint, QueueRecord>,
+): Flow[] {
   const names = cgroupNames(instance, workloads);
   const nowNs = process.hrtime.bigint();
   return dataplane
@@ -29,9 +37,20 @@ export function flowsOf(instance: Instance, dataplane: Dataplane, workloads: rea
         bytes: named(flow.bytes),
         share: all === 0 ? null : shareOf(flow.bytes).redirectedBytes / all,
         ...(because === undefined ? {} : { mostlyBecause: because }),
+        queue: queueOf(flow, queues.get(flow.cookie)),
       };
     })
     .sort((a, b) => compare(a.from, b.from) || compare(a.to, b.to) || b.ageMs - a.ageMs);
+}
+
+function queueOf(flow: FlowRecord, queue: QueueRecord | undefined): FlowQueue {
+  const peakBytes = Math.max(flow.queuedPeakBytes, queue?.queuedBytes ?? 0);
+  const delayMs = queue && meanDelayMs(queue);
+  return {
+    ...(queue === undefined ? {} : { bytes: queue.queuedBytes }),
+    peakBytes,
+    ...(delayMs === undefined ? {} : { delayMs }),
+  };
 }
 
 /** Cgroup id -> key of the workload, or `envoy`. */

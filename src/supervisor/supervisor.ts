@@ -2,7 +2,7 @@
  * The one process that wires everything and is in nobody's data path. It holds the instance's lock; its whole state can be
  * read back from the machine and the state directory, so that it may be killed at any moment.
  */
-import type { AdHocRequest, AdHocResult, ApplyResult, Flow, Status, WorkloadStatus } from '../api/types.ts';
+import type { AdHocRequest, AdHocResult, ApplyResult, Status, WorkloadStatus } from '../api/types.ts';
 import type { Lock } from '../bpf/flock.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { parseResources } from '../config/load.ts';
@@ -19,7 +19,6 @@ import { busyCidrs } from './busy-cidrs.ts';
 import { describeChanges } from './changes.ts';
 import { DataplaneHandle } from './dataplane-handle.ts';
 import { EnvoyProcess } from './envoy-process.ts';
-import { flowsOf } from './flows.ts';
 import { lockInstance } from './lock.ts';
 import { applyMembers, type Parts, reconcile } from './reconcile.ts';
 import { type AppliedState, readApplied } from './state.ts';
@@ -163,12 +162,6 @@ export class Supervisor {
         cgroup: workloadCgroup(this.instance, workload.key),
       };
     });
-  }
-
-  flows(): Flow[] {
-    const { opened } = this.#parts.dataplane;
-    if (opened === undefined || this.#applied === undefined) return [];
-    return flowsOf(this.instance, opened, this.#applied.topology.model.workloads);
   }
 
   /** Removes everything but the lock, which goes with the process; ends the supervisor when the answer was sent. */

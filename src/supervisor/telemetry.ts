@@ -1,15 +1,21 @@
 /** What the supervisor can be asked about traffic and cost, put together from the kernel and the processes. */
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { ExplainedSocket, PairsAnswer, PcapSummary } from '../api/types.ts';
+import type { ExplainedSocket, Flow, PairSums, PairsAnswer, PcapSummary } from '../api/types.ts';
 import type { Workload } from '../config/model.ts';
+import { pinsIn } from '../dataplane/layout.ts';
+import { BUILT_OBJECTS } from '../dataplane/objects.ts';
+import { Queues } from '../dataplane/queues.ts';
 import { ShuntError } from '../errors.ts';
 import { memoryOf } from '../telemetry/memory.ts';
 import { metricsOf } from '../telemetry/metrics.ts';
 import { named } from '../telemetry/outcomes.ts';
 import { type PairTotal, PairTotals } from '../telemetry/pairs.ts';
+import type { QueueSum } from '../telemetry/queue-sums.ts';
 import { explainAll, explainOne, type Scene } from './explain.ts';
-import { cgroupNames } from './flows.ts';
+import { cgroupNames, flowsOf } from './flows.ts';
 import { Pcap, type PcapRequest } from './pcap.ts';
+import { QueueWatch } from './queue-watch.ts';
 import type { Parts } from './reconcile.ts';
 import { RunStatsLease } from './run-stats-lease.ts';
 import type { AppliedState } from './state.ts';
@@ -30,15 +36,17 @@ export class Telemetry implements Disposable {
   readonly #current: () => Current;
   readonly #totals = new PairTotals();
   readonly #lease: RunStatsLease;
+  readonly #queues: QueueWatch;
   readonly #pcap = new Pcap();
 
   constructor(parts: Parts, current: () => Current) {
     this.#parts = parts;
     this.#current = current;
     this.#lease = new RunStatsLease(parts.clock);
+    this.#queues = new QueueWatch(parts.clock, () => openQueues(parts));
   }
 
-  /** @param cost Seconds, as text: measure the programs for so long from now on. @throws E_USAGE. */
+  /** @param cost Seconds, as text: measure programs and queues for so long from now on. @throws E_USAGE. */
   async metrics(format: 'text' | 'json', cost: string | undefined): Promise<string | object> {
     this.#measure(cost);
     const { startedAt, applied, lastError } = this.#current();
@@ -50,6 +58,7 @@ export class Telemetry implements Disposable {
       counters: dataplane.opened?.readCounters() ?? {},
       fastPath: status.fastPath.state,
       pairs: this.#pairTotals(),
+      queues: this.#queues.now().byPair,
       programs: dataplane.opened?.readProgramCosts() ?? {},
       memory: { supervisor: status.supervisor.memory, envoy: status.envoy.memory ?? none },
       envoy: { ready: status.envoy.state === 'ready', restarts: status.envoy.restarts },
@@ -66,14 +75,16 @@ export class Telemetry implements Disposable {
   pairs(cost: string | undefined): PairsAnswer {
     this.#measure(cost);
     const programs = Object.entries(this.#parts.dataplane.opened?.readProgramCosts() ?? {});
+    const { byPair } = this.#queues.now();
     return {
       takenMs: this.#parts.clock.monotonicMs(),
-      pairs: this.#pairTotals().map(({ from, to, open, messages, bytes }) => ({
+      pairs: this.#pairTotals().map(({ key, from, to, open, messages, bytes }) => ({
         from,
         ...(to === undefined ? {} : { to }),
         open,
         messages: named(messages),
         bytes: named(bytes),
+        ...queueOf(byPair.get(key)),
       })),
       programs: programs.map(([name, { runs, runTimeNs }]) => ({
         name,
@@ -81,6 +92,13 @@ export class Telemetry implements Disposable {
         runTimeNs: Number(runTimeNs),
       })),
     };
+  }
+
+  /** Promoted connections, a record a direction. */
+  flows(): Flow[] {
+    const { instance, dataplane } = this.#parts;
+    if (dataplane.opened === undefined) return [];
+    return flowsOf(instance, dataplane.opened, this.#workloads(), this.#queues.now().byCookie);
   }
 
   /** Established connections of the members' processes, promoted or not. */
@@ -109,12 +127,14 @@ export class Telemetry implements Disposable {
       instance,
       dataplane: dataplane.current,
       workloads: this.#workloads(),
+      queues: this.#queues.now().byCookie,
       fastPathEnabled: isOn && dataplane.fastPathObstacle === undefined,
     };
   }
 
   [Symbol.dispose](): void {
     this.#lease[Symbol.dispose]();
+    this.#queues[Symbol.dispose]();
     this.#pcap[Symbol.dispose]();
   }
 
@@ -125,6 +145,7 @@ export class Telemetry implements Disposable {
       throw new ShuntError('E_USAGE', `cost ${JSON.stringify(cost)}: expected seconds, 1 to ${COST_SECONDS_MAX}`);
     }
     this.#lease.hold(seconds * 1000);
+    this.#queues.hold(seconds * 1000);
   }
 
   #pairTotals(): readonly PairTotal[] {
@@ -137,4 +158,17 @@ export class Telemetry implements Disposable {
   #workloads(): readonly Workload[] {
     return this.#current().applied?.topology.model.workloads ?? [];
   }
+}
+
+function openQueues({ instance, dataplane }: Parts): Queues | undefined {
+  if (dataplane.opened === undefined) return undefined;
+  return Queues.open({ mapPinDir: pinsIn(instance.pinDir).maps, object: join(BUILT_OBJECTS, 'queues.bpf.o') });
+}
+
+const NS_PER_S = 1e9;
+
+function queueOf(sum: QueueSum | undefined): Pick<PairSums, 'queue'> {
+  if (sum === undefined) return {};
+  const { bytes, byteNs, measuredBytes } = sum;
+  return { queue: { bytes, byteSeconds: Number(byteNs) / NS_PER_S, measuredBytes: Number(measuredBytes) } };
 }

@@ -1,8 +1,10 @@
 /** One socket's place on the way to the fast path, in sentences. */
 import type { ReaderClass } from '../dataplane/desired.ts';
 import type { FlowRecord } from '../dataplane/flows.ts';
+import type { QueueRecord } from '../dataplane/queues.ts';
 import { Counter, Outcome, Phase, type SocketState } from '../generated/abi.ts';
 import { mostlyBecause, OUTCOME_MEANINGS, OUTCOME_NAMES } from './outcomes.ts';
+import { meanDelayMs } from './queue-sums.ts';
 
 /** What is known of a socket and of what decides about it. */
 export interface SocketFacts {
@@ -18,6 +20,8 @@ export interface SocketFacts {
   /** undefined: the kernel's programs never looked at it. */
   readonly state: SocketState | undefined;
   readonly flow: FlowRecord | undefined;
+  /** What it sent and its peer has not read. undefined: not linked, or the kernel does not count. */
+  readonly queue: QueueRecord | undefined;
   readonly peerWorkload: string | undefined;
   readonly fastPath: { readonly enabled: boolean; readonly paused: boolean; readonly promoteAfterSegments: number };
   /** CLOCK_MONOTONIC. */
@@ -114,7 +118,7 @@ function refusalOf({ program, pid }: SocketFacts, state: SocketState): string {
 }
 
 function promoted(facts: SocketFacts, state: SocketState): [string, ...string[]] {
-  const { flow, fastPath, nonBlocking, program, pid } = facts;
+  const { flow, queue, fastPath, nonBlocking, program, pid } = facts;
   const peer = facts.peerWorkload === undefined ? 'the peer' : `the peer, of ${facts.peerWorkload},`;
   const details: string[] = [];
   if (fastPath.paused) details.push('the fast path is paused: every message goes by TCP now');
@@ -129,7 +133,7 @@ function promoted(facts: SocketFacts, state: SocketState): [string, ...string[]]
         : OUTCOME_MEANINGS[state.peerRefusal || Outcome.UNLINKED];
     return [`promoted, but ${peer} is not: ${why}`, ...sent(flow), ...details];
   }
-  return [`promoted; ${peer} is too`, ...sent(flow), ...details];
+  return [`promoted; ${peer} is too`, ...sent(flow), ...waiting(flow, queue), ...details];
 }
 
 function sent(flow: FlowRecord | undefined): string[] {
@@ -140,6 +144,14 @@ function sent(flow: FlowRecord | undefined): string[] {
   const because = mostlyBecause(flow.bytes);
   const rest = because === undefined ? '' : `; most of the rest: ${OUTCOME_MEANINGS[OUTCOME_NAMES.indexOf(because)]}`;
   return [`sends are redirected: ${share.toFixed(1)} % of ${all} bytes${rest}`];
+}
+
+function waiting(flow: FlowRecord | undefined, queue: QueueRecord | undefined): string[] {
+  if (flow === undefined || !flow.bytes[Outcome.REDIRECTED]) return [];
+  const delayMs = queue && meanDelayMs(queue);
+  const now = queue === undefined ? [] : [`${queue.queuedBytes} redirected bytes wait to be read`];
+  const delay = delayMs === undefined ? [] : [`each waits ${(delayMs * 1000).toFixed(0)} us on average`];
+  return [[...now, ...delay, `at most ${flow.queuedPeakBytes} bytes waited at once`].join('; ')];
 }
 
 /** Of the two levels that are watched no two options have the same number. */

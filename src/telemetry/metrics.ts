@@ -7,6 +7,7 @@ import type { ProgramCost } from '../dataplane/cost.ts';
 import type { Memory } from './memory.ts';
 import { OUTCOME_NAMES, shareOf } from './outcomes.ts';
 import type { PairTotal } from './pairs.ts';
+import type { QueueSum } from './queue-sums.ts';
 
 /** All that is exported, as it is at one moment. */
 export interface MetricsSnapshot {
@@ -15,6 +16,8 @@ export interface MetricsSnapshot {
   readonly counters: Readonly<Record<string, bigint>>;
   readonly fastPath: 'on' | 'paused' | 'off';
   readonly pairs: readonly PairTotal[];
+  /** By the key of a pair; empty where the kernel does not count (before 6.12). */
+  readonly queues: ReadonlyMap<string, QueueSum>;
   /** By program. Grow only while somebody asks for them. */
   readonly programs: Readonly<Record<string, ProgramCost>>;
   readonly memory: Readonly<Record<'supervisor' | 'envoy', Memory>>;
@@ -46,6 +49,7 @@ export function metricsOf(snapshot: MetricsSnapshot): Registry {
   };
   kernelCounters(snapshot, counter);
   pairs(snapshot, counter, gauge);
+  queues(snapshot, counter, gauge);
   processes(snapshot, counter, gauge);
   return registry;
 }
@@ -110,6 +114,36 @@ function pairs(snapshot: MetricsSnapshot, counter: Define, gauge: Define): void 
       const { share } = shareOf(pair.bytes);
       return share === null ? [] : [[labels(pair), share]];
     }),
+  );
+}
+
+function queues(snapshot: MetricsSnapshot, counter: Define, gauge: Define): void {
+  const known = snapshot.pairs.filter((pair): pair is PairTotal & { to: string } => pair.to !== undefined);
+  const of = (value: (queue: QueueSum) => number): Sample[] =>
+    known.flatMap(({ key, from, to }): Sample[] => {
+      const queue = snapshot.queues.get(key);
+      return queue === undefined ? [] : [[{ source: from, destination: to }, value(queue)]];
+    });
+  gauge(
+    'shunt_pair_queue_bytes',
+    'Redirected bytes that wait to be read now',
+    of(({ bytes }) => bytes),
+  );
+  gauge(
+    'shunt_pair_queue_peak_bytes',
+    'The most that waited in the queue of a connection that is open now',
+    known.map(({ from, to, queuedPeakBytes }) => [{ source: from, destination: to }, queuedPeakBytes]),
+  );
+  const measured = 'while somebody had it measured: GET /metrics?cost=SECONDS, shunt metrics --cost, shunt top';
+  counter(
+    'shunt_pair_queue_byte_seconds_total',
+    `Redirected bytes that waited times the time, ${measured}`,
+    of(({ byteNs }) => Number(byteNs) / NS_PER_S),
+  );
+  counter(
+    'shunt_pair_queue_measured_bytes_total',
+    `Bytes that were redirected ${measured}`,
+    of(({ measuredBytes }) => Number(measuredBytes)),
   );
 }
 

@@ -2,20 +2,26 @@
 import type { FlowRecord } from '../dataplane/flows.ts';
 import type { PairRecord } from '../dataplane/pairs.ts';
 import type { ByOutcome } from './outcomes.ts';
+import { pairKey } from './queue-sums.ts';
 
 /** One direction between two members; sums since the data plane was created. */
 export interface PairTotal {
+  /** As {@link pairKey} makes it. */
+  readonly key: string;
   readonly from: string;
   /** undefined: the other end is not known (yet), or is no member. */
   readonly to: string | undefined;
   /** Promoted sockets of `from` that are open now. */
   readonly open: number;
+  /** The most that waited in the queue of one of these. */
+  readonly queuedPeakBytes: number;
   readonly messages: ByOutcome;
   readonly bytes: ByOutcome;
 }
 
 interface Sums {
   open: number;
+  queuedPeakBytes: number;
   readonly cgroupId: bigint;
   readonly peerCgroupId: bigint | undefined;
   readonly messages: number[];
@@ -48,12 +54,13 @@ export class PairTotals {
       raise(sums.bytes, last.bytes);
     }
     for (const [key, sums] of this.#last) {
-      if (!now.has(key) && isNamed(sums, names)) now.set(key, { ...sums, open: 0 });
+      if (!now.has(key) && isNamed(sums, names)) now.set(key, { ...sums, open: 0, queuedPeakBytes: 0 });
     }
     this.#last = now;
-    return [...now.values()]
-      .filter((sums) => isNamed(sums, names))
-      .map(({ cgroupId, peerCgroupId, ...sums }) => ({
+    return [...now]
+      .filter(([, sums]) => isNamed(sums, names))
+      .map(([key, { cgroupId, peerCgroupId, ...sums }]) => ({
+        key,
         from: names.get(cgroupId) ?? '',
         to: peerCgroupId === undefined ? undefined : names.get(peerCgroupId),
         ...sums,
@@ -68,9 +75,10 @@ function isNamed({ cgroupId }: Sums, names: ReadonlyMap<bigint, string>): boolea
 
 function add(to: Map<string, Sums>, one: PairRecord | FlowRecord, open: number): void {
   const { cgroupId, peerCgroupId } = one;
-  const key = `${cgroupId}>${peerCgroupId}`;
-  const sums = to.get(key) ?? { cgroupId, peerCgroupId, open: 0, messages: [], bytes: [] };
+  const key = pairKey(cgroupId, peerCgroupId);
+  const sums = to.get(key) ?? { cgroupId, peerCgroupId, open: 0, queuedPeakBytes: 0, messages: [], bytes: [] };
   sums.open += open;
+  if ('queuedPeakBytes' in one) sums.queuedPeakBytes = Math.max(sums.queuedPeakBytes, one.queuedPeakBytes);
   one.messages.forEach((count, outcome) => {
     sums.messages[outcome] = (sums.messages[outcome] ?? 0) + count;
   });

@@ -74,6 +74,24 @@ describe('what shunt tells about a mesh with traffic', () => {
     expect(samples(stdout).get('shunt_fast_path_state{state="on"}')).toBe(1);
   });
 
+  it('tells of each connection what waits in its queue', async () => {
+    const [flow] = (await mesh.api.flows()).filter(({ from, share }) => from === 'default/load' && (share ?? 0) > 0);
+    expect(flow?.queue.bytes).toBeGreaterThanOrEqual(0);
+    expect(flow?.queue.peakBytes).toBeGreaterThan(50);
+    const pair = '{source="default/load",destination="envoy"}';
+    await metrics('--cost', '2');
+    const measured = await waitFor('bytes are measured', async () => {
+      const now = await metrics();
+      return (now.get(`shunt_pair_queue_measured_bytes_total${pair}`) ?? 0) > 10_000 && now;
+    });
+    expect(measured.get(`shunt_pair_queue_peak_bytes${pair}`)).toBeGreaterThan(50);
+    expect(measured.get(`shunt_pair_queue_byte_seconds_total${pair}`)).toBeGreaterThanOrEqual(0);
+    const { stdout } = await mesh.ok('explain', flow?.local ?? '', flow?.remote ?? '');
+    expect(stdout).toMatch(
+      /\n {2}\d+ redirected bytes wait to be read; (each waits \d+ us on average; )?at most \d+ bytes/,
+    );
+  });
+
   it('measures the programs while it is asked to, and then no more', async () => {
     const before = await metrics();
     expect(measuring()).toBe(false);
@@ -174,13 +192,17 @@ describe('what shunt tells about a mesh with traffic', () => {
       expect(request?.messagesPerSecond).toBeGreaterThan(10);
       expect(request?.share).toBeGreaterThan(0.5);
       expect(answer?.bytesPerSecond).toBeGreaterThan(1000);
+      // Each connection waits for its answer: what is queued waits no longer than a request takes.
+      const requestMs = (1000 * (request?.open ?? 0)) / (request?.messagesPerSecond ?? 0);
+      expect(request?.delayMs).toBeLessThan(requestMs);
+      expect(request?.queuedBytes).toBeGreaterThanOrEqual(0);
       const redirect = programs.find(({ name }) => name === 'redirect');
       const messages = pairs.reduce((sum, { messagesPerSecond }) => sum + messagesPerSecond, 0);
       expect(redirect?.runsPerSecond).toBeGreaterThan(messages * 0.5);
       expect(redirect?.nsPerRun).toBeGreaterThan(20);
     }
     const people = await mesh.ok('top', '-i', '0.3', '-n', '1');
-    expect(people.stdout).toMatch(/FROM +TO +OPEN +MESSAGES\/S +BYTES\/S +FAST PATH +THE REST\n/);
+    expect(people.stdout).toMatch(/FROM +TO +OPEN +MESSAGES\/S +BYTES\/S +FAST PATH +THE REST +QUEUE +DELAY\n/);
     expect(people.stdout).toMatch(/\nredirect +\d+ +\d+ +\d+\.\d %\n/);
     expect(await mesh.cli('top', '-n', '0')).toMatchObject({ code: 2 });
   });

@@ -22,6 +22,7 @@ import {
 import { has } from './capabilities.ts';
 
 export const FAST_PATH_OBJECT = fileURLToPath(new URL('../../build/bpf/fastpath.bpf.o', import.meta.url));
+export const QUEUES_OBJECT = fileURLToPath(new URL('../../build/bpf/queues.bpf.o', import.meta.url));
 export const PCAP_OBJECT = fileURLToPath(new URL('../../build/bpf/pcap.bpf.o', import.meta.url));
 
 export interface FastPathOptions {

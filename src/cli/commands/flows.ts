@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiClient } from '../../api/client.ts';
 import type { ExplainedSocket, Flow } from '../../api/types.ts';
 import { type Context, withApi } from '../context.ts';
-import { bytes, duration, percent, print, show, table } from '../output.ts';
+import { bytes, duration, percent, print, shortTime, show, table } from '../output.ts';
 
 export interface FlowsOptions {
   /** Print again every second until interrupted. */
@@ -51,7 +51,7 @@ function isAbout(wanted: string | undefined, ...ends: readonly (string | undefin
 function promotedLines(all: readonly Flow[]): string {
   const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0);
   return table(
-    ['from', 'to', 'local', 'remote', 'age', 'messages', 'bytes', 'fast path', 'the rest'],
+    ['from', 'to', 'local', 'remote', 'age', 'messages', 'bytes', 'fast path', 'the rest', 'queue', 'peak', 'delay'],
     all.map((flow) => [
       flow.from,
       flow.to,
@@ -62,6 +62,9 @@ function promotedLines(all: readonly Flow[]): string {
       bytes(sum(flow.bytes)),
       percent(flow.share),
       flow.mostlyBecause,
+      flow.queue.bytes === undefined ? undefined : bytes(flow.queue.bytes),
+      bytes(flow.queue.peakBytes),
+      flow.queue.delayMs === undefined ? undefined : shortTime(flow.queue.delayMs),
     ]),
   );
 }

@@ -1,7 +1,7 @@
 /** `shunt top`: what each pair of workloads sends right now, how much of it is redirected, what the programs cost. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Context, withApi } from '../context.ts';
-import { bytes, percent, print, show, table } from '../output.ts';
+import { bytes, percent, print, shortTime, show, table } from '../output.ts';
 import { type Rates, ratesBetween } from '../rates.ts';
 
 export interface TopOptions {
@@ -32,8 +32,8 @@ export async function top(context: Context, { interval, count = Number.POSITIVE_
 
 function lines({ pairs, programs }: Rates): string {
   const traffic = table(
-    ['from', 'to', 'open', 'messages/s', 'bytes/s', 'fast path', 'the rest'],
-    pairs.map(({ from, to, open, messagesPerSecond, bytesPerSecond, share, mostlyBecause }) => [
+    ['from', 'to', 'open', 'messages/s', 'bytes/s', 'fast path', 'the rest', 'queue', 'delay'],
+    pairs.map(({ from, to, open, messagesPerSecond, bytesPerSecond, share, mostlyBecause, queuedBytes, delayMs }) => [
       from,
       to,
       open,
@@ -41,6 +41,8 @@ function lines({ pairs, programs }: Rates): string {
       bytes(Math.round(bytesPerSecond)),
       percent(share),
       mostlyBecause,
+      queuedBytes === undefined ? undefined : bytes(queuedBytes),
+      delayMs === undefined ? undefined : shortTime(delayMs),
     ]),
   );
   const cost = table(

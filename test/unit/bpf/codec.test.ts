@@ -58,6 +58,7 @@ describe('structs', () => {
         promotedNs: u64,
         lastOutcome: u32,
         nextSeq: u32,
+        queuedPeakBytes: u32,
         messages: array(u64, 12),
         bytes: array(u64, 12),
       }),

@@ -77,6 +77,7 @@ describe('flows', () => {
       promotedNs: 3n,
       lastOutcome: 0,
       nextSeq: 0,
+      queuedPeakBytes: 7,
       messages: numbers,
       bytes: numbers,
     };

@@ -36,6 +36,7 @@ const FACTS: SocketFacts = {
   reader: 'AUTO',
   state: undefined,
   flow: undefined,
+  queue: undefined,
   peerWorkload: undefined,
   fastPath: { enabled: true, paused: false, promoteAfterSegments: 8 },
   nowNs: NOW_NS,
@@ -127,6 +128,20 @@ describe('the details about a promoted socket', () => {
       'sends are redirected: 98.0 % of 100 bytes; most of the rest: the peer had not read all that came by TCP',
     );
     expect(ageMs).toBe(5000);
+  });
+
+  it('hold what waits to be read, and for how long, where that is known', () => {
+    const queue = { cookie: 1n, cgroupId: 1n, peerCgroupId: 2n, isOpen: true, queuedBytes: 30 };
+    const flow = { ...sent, queuedPeakBytes: 70 };
+    const last = (facts: Partial<SocketFacts>): string | undefined =>
+      explainSocket({ ...FACTS, state: LINKED, flow, ...facts }).sentences.at(-1);
+    expect(last({})).toBe('at most 70 bytes waited at once');
+    expect(last({ queue: { ...queue, byteNs: 0n, measuredBytes: 0n } })).toBe(
+      '30 redirected bytes wait to be read; at most 70 bytes waited at once',
+    );
+    expect(last({ queue: { ...queue, byteNs: 1_200_000n, measuredBytes: 100n } })).toBe(
+      '30 redirected bytes wait to be read; each waits 12 us on average; at most 70 bytes waited at once',
+    );
   });
 
   it('warn of what a promoted socket must not do', () => {

@@ -29,5 +29,6 @@ export function flow(cgroupId: bigint, peerCgroupId: bigint | undefined, bytes: 
     remote: '10.0.0.2:2',
     peer: undefined,
     promotedNs: 0n,
+    queuedPeakBytes: 0,
   };
 }
