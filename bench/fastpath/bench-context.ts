@@ -1,9 +1,9 @@
 /** What the groups of the benchmark share: pairs of namespaces, made when a group first needs them, and how peers are measured. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BenchmarkOptions, Measurement, Metric } from '../harness/benchmark.ts';
-import { FastPath } from './fast-path.ts';
+import { FastPath, type FastPathOptions } from './fast-path.ts';
 import { lazy } from './lazy.ts';
 import { NetnsPair, type Side } from './netns-pair.ts';
 import { type Address, type Mode, type PeersReport, runPeers } from './peers.ts';
@@ -44,7 +44,7 @@ export class BenchContext implements AsyncDisposable {
   readonly #undo = new AsyncDisposableStack();
   readonly #directory: string;
   readonly #plain: () => Promise<Network>;
-  readonly #fast = new Map<number, () => Promise<Network>>();
+  readonly #fast = new Map<string, () => Promise<Network>>();
 
   constructor(options: BenchmarkOptions) {
     const last = cpus().length - 1;
@@ -60,17 +60,32 @@ export class BenchContext implements AsyncDisposable {
     return this.#plain();
   }
 
-  /** One for each N, because settings are one map. Default: what a mesh has. */
-  fast(promoteAfterSegments = FastPath.defaults.promoteAfterSegments): Promise<Network> {
-    let make = this.#fast.get(promoteAfterSegments);
+  /** One for each kind of settings and readers, because both are maps of the object. */
+  fast(options: Pick<FastPathOptions, 'settings' | 'reader'> = {}): Promise<Network> {
+    const kind = JSON.stringify(options);
+    let make = this.#fast.get(kind);
     if (make === undefined) {
+      const name = this.#name(`fast-${this.#fast.size}`);
       make = lazy(async () => {
-        const pair = this.#undo.use(await NetnsPair.create(this.#name(`fast-${promoteAfterSegments}`)));
-        return { pair, fastPath: this.#undo.use(FastPath.attach(pair, { settings: { promoteAfterSegments } })) };
+        const pair = this.#undo.use(await NetnsPair.create(name));
+        return { pair, fastPath: this.#undo.use(FastPath.attach(pair, options)) };
       });
-      this.#fast.set(promoteAfterSegments, make);
+      this.#fast.set(kind, make);
     }
     return make();
+  }
+
+  /** Disposed of with the context, before what was made earlier. */
+  use<T extends AsyncDisposable>(resource: T): T {
+    return this.#undo.use(resource);
+  }
+
+  /** A new folder, world-writable, removed with the context. */
+  directory(name: string): string {
+    const path = mkdtempSync(join(this.#directory, `${name}-`));
+    chmodSync(path, 0o777);
+    chmodSync(this.#directory, 0o755);
+    return path;
   }
 
   get settings(): Readonly<Record<string, unknown>> {
@@ -124,7 +139,7 @@ export function mustBeUsed(measurement: Measurement): Measurement {
   throw new Error(`no byte took the fast path: ${JSON.stringify(measurement.details?.sent)}`);
 }
 
-function difference(
+export function difference(
   after: Readonly<Record<string, number>>,
   before: Readonly<Record<string, number>>,
 ): Record<string, number> {

@@ -20,6 +20,8 @@ export interface FastPathOptions {
   readonly object?: string;
   /** Default: what a mesh has when nobody says otherwise. */
   readonly settings?: Partial<FastPathSettings>;
+  /** How readers in the pair's cgroup are treated. Default AUTO. */
+  readonly reader?: (typeof Reader)[keyof typeof Reader];
 }
 
 /** Attached until disposed of. Sockets that are promoted then stay so until they close. */
@@ -50,7 +52,7 @@ export class FastPath implements Disposable {
       stack.use(object.program(program).attachCgroup(pair.cgroup));
     }
     object.program('redirect').attachToMap(object.map(maps.sockets), 'sk_msg');
-    object.map(maps.members).set(cgroupId(pair.cgroup), { reader: Reader.AUTO });
+    object.map(maps.members).set(cgroupId(pair.cgroup), { reader: options.reader ?? Reader.AUTO });
     const program = object.program('promote');
     for (const { netns } of [pair.first, pair.second]) {
       for (const device of ['lo', PAIR_DEVICE]) {

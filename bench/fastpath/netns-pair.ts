@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { cgroup2Mount, netnsPath } from '../../src/instance.ts';
 
@@ -71,15 +72,24 @@ export class NetnsPair implements AsyncDisposable {
     }
   }
 
-  /** Safe when parts are missing. The peers must have ended: a cgroup with a process in it cannot be removed. */
+  /** Safe when parts are missing. Waits, for 10 s at most, for the last processes in the cgroups to end. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const name of this.#names) await run('ip', ['netns', 'delete', name]).catch(() => undefined);
     for (const cgroup of [this.cgroup, this.outsideCgroup]) {
-      try {
-        rmdirSync(cgroup);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      }
+      await remove(cgroup, Date.now() + 10_000);
     }
+  }
+}
+
+/** The children of a server outlive it by moments. */
+async function remove(cgroup: string, untilMs: number): Promise<void> {
+  try {
+    rmdirSync(cgroup);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return;
+    if (code !== 'EBUSY' || Date.now() > untilMs) throw error;
+    await sleep(20);
+    await remove(cgroup, untilMs);
   }
 }

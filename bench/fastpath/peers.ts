@@ -4,6 +4,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import type { Side } from './netns-pair.ts';
+import { placed } from './placed-process.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../build/native/pingpong');
 
@@ -13,9 +15,7 @@ export type Address =
   | { readonly kind: 'tcp' | 'udp'; readonly ip: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-export interface Place {
-  readonly netns: string;
-  readonly cgroup: string;
+export interface Place extends Side {
   readonly cpu: number;
 }
 
@@ -100,9 +100,6 @@ interface Peer {
   readonly lastLine: Promise<Record<string, unknown>>;
 }
 
-/** `$0` is the cgroup: the shell's text is fixed, nothing is built from input. */
-const ENTER_CGROUP = 'echo 0 > "$0/cgroup.procs" && exec "$@"';
-
 function start(role: 'server' | 'client', place: Place, options: PeersOptions): Peer {
   const { address } = options;
   const command = [
@@ -113,9 +110,8 @@ function start(role: 'server' | 'client', place: Place, options: PeersOptions): 
     ...(options.busy ? ['--busy'] : []),
     ...(options.blocking === true ? ['--blocking'] : []),
   ].map(String);
-  const child = spawn('nsenter', [`--net=${place.netns}`, '/bin/sh', '-c', ENTER_CGROUP, place.cgroup, ...command], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const [program, args] = placed(place, command);
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let last = '';
   let errors = '';
   const firstLine = Promise.withResolvers<void>();

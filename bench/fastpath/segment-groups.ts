@@ -34,7 +34,7 @@ export function segmentGroups(context: BenchContext): Group[] {
       { name: 'TCP', measure: async () => measureOn(await context.plain(), requests) },
       ...SEGMENTS.map((segments) => ({
         name: `N = ${segments}`,
-        measure: async () => measureOn(await context.fast(segments), requests),
+        measure: async () => measureOn(await context.fast({ settings: { promoteAfterSegments: segments } }), requests),
       })),
     ],
   }));
