@@ -13,11 +13,11 @@
  * Kernels from 7.0 on refuse `promote`: there a program of this type may not enter a socket in a socket hash.
  * `nominate` and `enter` do its work there. While nobody runs `enter` a nominated socket speaks TCP.
  *
- * Maps read: settings, members. Written: flows, pairs, counters, `states` (what is known of a socket, lives
- * with it). Own: `sockets` (who may be redirected to), `wanted` and `nominations` (who is to enter),
- * `mirrors` (what sees each message afterwards).
+ * Maps read: settings, members, destinations, verdicts, originals. Written: flows, pairs, counters, events,
+ * `states` (what is known of a socket, lives with it). Own: `sockets` (who may be redirected to), `wanted`
+ * and `nominations` (who is to enter), `mirrors` (what sees each message afterwards), `options`.
  *
- * No program here ever drops, refuses or delays anything; socket_events sets the send buffer of a stream that
+ * No program here ever drops or delays anything; socket_events sets the send buffer of a stream that
  * was too much for its reader (fastpath_send_buffer.h says why). promote and nominate always say
  * TC_ACT_UNSPEC, so that later filters run. redirect always says SK_PASS: a message that is not redirected
  * goes by TCP, which keeps the order, because the next one is redirected only after the reader took
@@ -238,8 +238,10 @@ static __always_inline void socket_closed(struct bpf_sock_ops *ops)
 		flow_end(flow);
 		bpf_map_delete_elem(&flows, &cookie);
 	}
-	if (state && (state->phase == SHUNT_PHASE_PROMOTED || state->phase == SHUNT_PHASE_LINKED))
+	if (state && is_promoted(state)) {
+		option_forget(state);
 		count(SHUNT_COUNTER_CLOSED, 1);
+	}
 }
 
 SEC("sockops")
@@ -289,8 +291,10 @@ static __always_inline bool is_lost(__s32 level, __s32 name)
 	}
 }
 
-/* Notes the options that promotion must know of. One that is set after promotion is not honoured:
- * docs/fastpath.md. */
+/*
+ * Notes the options that promotion must know of. One that is set after promotion ends the redirects from and
+ * to the socket; where that cannot be noted for want of memory, setting it is refused with EPERM.
+ */
 SEC("cgroup/setsockopt")
 int socket_options(struct bpf_sockopt *option)
 {
@@ -300,7 +304,8 @@ int socket_options(struct bpf_sockopt *option)
 	if (!is_lost(option->level, option->optname))
 		return 1;
 	state = sk ? bpf_sk_storage_get(&states, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE) : NULL;
-	if (state)
-		state->vetoed = option->optname;
-	return 1;
+	if (!state)
+		return 1;
+	state->vetoed = option->optname;
+	return !is_promoted(state) || option_note(state);
 }

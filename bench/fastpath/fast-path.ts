@@ -52,7 +52,7 @@ export class FastPath implements Disposable {
       stack.use(object.program(program).attachCgroup(pair.cgroup));
     }
     object.program('redirect').attachToMap(object.map(maps.sockets), 'sk_msg');
-    object.map(maps.members).set(cgroupId(pair.cgroup), { reader: options.reader ?? Reader.AUTO });
+    object.map(maps.members).set(cgroupId(pair.cgroup), { reader: options.reader ?? Reader.AUTO, paused: 0 });
     const program = object.program('promote');
     for (const { netns } of [pair.first, pair.second]) {
       for (const device of ['lo', PAIR_DEVICE]) {
@@ -69,7 +69,7 @@ export class FastPath implements Disposable {
 
   /** Paused: all goes by TCP, with the programs attached. */
   pause(paused: boolean): void {
-    this.#settingsMap.set(0, { ...this.settings, paused: paused ? 1 : 0, outboundPort: 0, workloadCgroupLevel: 0 });
+    this.#settingsMap.set(0, { ...this.settings, paused: paused ? 1 : 0, outboundPort: 0, workloadCgroupLevel: 0, epoch: 0 });
   }
 
   /** Bytes that promoted sockets sent since the start, by outcome (`REDIRECTED`, `HANDOVER`, …). */

@@ -11,7 +11,7 @@
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
 
-#define SHUNT_ABI_VERSION 8
+#define SHUNT_ABI_VERSION 9
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
@@ -20,7 +20,8 @@ struct shunt_settings {
 	__u32 max_queued_bytes;	      /* credit a direction; 0: never redirect */
 	__u32 outbound_port; /* the proxy's listener on 127.0.0.1; 0: captured destinations are refused */
 	__u32 workload_cgroup_level; /* depth of a workload's cgroup below the cgroup2 root */
-	__u32 reserved;
+	__u32 epoch; /* raised after each change of `members` or `verdicts`: linked sockets look at them again
+		      */
 };
 _Static_assert(sizeof(struct shunt_settings) == 24, "shunt_settings");
 
@@ -35,7 +36,7 @@ enum shunt_reader {
 /* Map `members`, HASH: cgroup id -> member. A socket whose cgroup is not in it is left alone. */
 struct shunt_member {
 	__u32 reader; /* enum shunt_reader */
-	__u32 reserved;
+	__u32 paused; /* 1: what its sockets send and receive goes by TCP, and none is promoted */
 };
 _Static_assert(sizeof(struct shunt_member) == 8, "shunt_member");
 
@@ -89,8 +90,8 @@ _Static_assert(sizeof(struct shunt_flow_key) == 48, "shunt_flow_key");
 enum shunt_outcome {
 	SHUNT_OUTCOME_REDIRECTED = 0,
 	SHUNT_OUTCOME_BEFORE_PROMOTION = 1, /* bytes only: written before the socket was promoted */
-	SHUNT_OUTCOME_PAUSED = 2,
-	SHUNT_OUTCOME_UNLINKED = 3,   /* the peer is not promoted (yet) */
+	SHUNT_OUTCOME_PAUSED = 2,   /* for all, or for one of the two members; or one of them is OFF by now */
+	SHUNT_OUTCOME_UNLINKED = 3, /* the peer is not promoted (yet) */
 	SHUNT_OUTCOME_STALE_PEER = 4, /* the peer's socket is gone */
 	SHUNT_OUTCOME_HANDOVER = 5,   /* the peer has not read all that was sent by TCP */
 	SHUNT_OUTCOME_CREDIT = 6,     /* the peer's queue is full enough */
@@ -99,7 +100,9 @@ enum shunt_outcome {
 	SHUNT_OUTCOME_READER_UNKNOWN = 9,  /* how it waits cannot be seen */
 	SHUNT_OUTCOME_READER_REFUSED = 10, /* its cgroup says never */
 	SHUNT_OUTCOME_FAILED = 11, /* the kernel refused the redirect, or the sender had ended its stream */
-	SHUNT_OUTCOME_COUNT = 12,
+	SHUNT_OUTCOME_OPTION = 12, /* one end set an option after promotion that redirects would break */
+	SHUNT_OUTCOME_POLICY = 13, /* the connection would be refused by now */
+	SHUNT_OUTCOME_COUNT = 14,
 };
 
 /*
@@ -120,7 +123,7 @@ struct shunt_flow {
 	__u64 messages[SHUNT_OUTCOME_COUNT];
 	__u64 bytes[SHUNT_OUTCOME_COUNT];
 };
-_Static_assert(sizeof(struct shunt_flow) == 288, "shunt_flow");
+_Static_assert(sizeof(struct shunt_flow) == 320, "shunt_flow");
 
 /*
  * Map `pairs`, LRU_HASH: what closed connections sent, added up when each closes. With the open ones of
@@ -136,7 +139,7 @@ struct shunt_pair {
 	__u64 messages[SHUNT_OUTCOME_COUNT];
 	__u64 bytes[SHUNT_OUTCOME_COUNT];
 };
-_Static_assert(sizeof(struct shunt_pair) == 192, "shunt_pair");
+_Static_assert(sizeof(struct shunt_pair) == 224, "shunt_pair");
 
 enum shunt_phase {
 	SHUNT_PHASE_NEW = 0,	  /* looked at, or only an option noted */
@@ -150,9 +153,10 @@ enum shunt_phase {
  * Map `states`, SK_STORAGE: what is known of a socket; the kernel frees it with the socket. No entry: no
  * member's, or not looked at yet. User space reads it, with a descriptor of the socket as key, to explain.
  *
- * promote (softirq) and redirect (the sender, under the socket's lock) may run at once: `queued_bytes`,
- * `peer_seen_level`, `writer`, `crowded` and `behind` are redirect's, all else is promote's. A torn view of
- * peer_* is harmless: a cookie that is not the one found at the address makes the message go by TCP.
+ * promote (softirq) and redirect (the sender, under the socket's lock) may run at once: `vetoed` is
+ * socket_options', `queued_bytes`, `peer_seen_level`, `writer`, `crowded`, `behind`, `standing`,
+ * `peer_reader`, `peer_blocking`, `epoch` and `option_epoch` are redirect's, all else is promote's. A torn
+ * view of peer_* is harmless: a cookie that is not the one found at the address makes the message go by TCP.
  */
 struct shunt_socket_state {
 	struct shunt_flow_key peer_key;
@@ -163,12 +167,15 @@ struct shunt_socket_state {
 	__u64 peer_cgroup_id; /* as in shunt_flow */
 	__u64 since_ns; /* CLOCK_MONOTONIC: of the promotion, or of the first look that was refused for the
 			   reason in `refusal`; 0: never looked at */
-	__u64 writer;	/* thread whose message was redirected last, as of bpf_get_current_pid_tgid(); 0: none
-			   that can still be under way */
-	__u32 phase;	/* enum shunt_phase */
-	__u32 refusal;	/* enum shunt_counter, REFUSED_*: why the last look did not promote or link */
-	__u32 vetoed;	/* number of the option that was set last and that a promoted socket would break; 0:
-			   none */
+	__u64 client_cgroup_id;		       /* the member that connected; 0: not captured */
+	__u64 option_epoch;		       /* of the map of that name, when `standing` was found */
+	struct shunt_destination_key original; /* what it connected to; zero: not captured */
+	__u64 writer;  /* thread whose message was redirected last, as of bpf_get_current_pid_tgid(); 0: none
+			  that can still be under way */
+	__u32 phase;   /* enum shunt_phase */
+	__u32 refusal; /* enum shunt_counter, REFUSED_*: why the last look did not promote or link */
+	__u32 vetoed;  /* number of the option that was set last and that a promoted socket would break; 0:
+			  none */
 	__u32 look_again_segments;
 	__u32 seen_level;      /* 1: was waiting level-triggered when it was promoted */
 	__u32 peer_seen_level; /* 1: the peer was last seen waiting level-triggered */
@@ -180,9 +187,14 @@ struct shunt_socket_state {
 	__u32 crowded;	       /* 1: messages of more threads than `writer` may be under way */
 	__u32 behind;	       /* messages in a row that went by TCP because the reader was behind; at
 				  SEND_BUFFER_MESSAGES, where it stays, this is a stream */
+	__u32 epoch;	       /* of settings when `standing` was found, and 1; 0: never */
+	__u32 standing;	       /* enum shunt_outcome: what becomes of messages as far as members, policy and
+				  options go */
+	__u32 peer_reader;     /* enum shunt_reader, found with `standing` */
+	__u32 peer_blocking;   /* 1: the peer's O_NONBLOCK was found cleared after its promotion, last time */
 	__u32 reserved;
 };
-_Static_assert(sizeof(struct shunt_socket_state) == 152, "shunt_socket_state");
+_Static_assert(sizeof(struct shunt_socket_state) == 192, "shunt_socket_state");
 
 /* Indices of map `counters`, PERCPU_ARRAY of u64. Never reset; survive the supervisor. */
 enum shunt_counter {
@@ -202,6 +214,9 @@ enum shunt_counter {
 	SHUNT_COUNTER_REFUSED_COOKIE = 41,
 	SHUNT_COUNTER_REFUSED_EDGE = 42,    /* waits edge-triggered and is not known to be greedy */
 	SHUNT_COUNTER_REFUSED_WAITING = 43, /* not accepted yet, or not seen waiting in a known way */
+	SHUNT_COUNTER_BECAME_BLOCKING =
+	    44,				/* promoted, and O_NONBLOCK cleared since: its recv may say EAGAIN */
+	SHUNT_COUNTER_OPTION_LATE = 45, /* an option of REFUSED_OPTION, or a ULP, set after promotion */
 	/* capture */
 	SHUNT_COUNTER_CONNECT_CAPTURED = 48,
 	SHUNT_COUNTER_CONNECT_PASSED = 49,
@@ -216,6 +231,7 @@ enum shunt_counter {
 enum shunt_event_kind {
 	SHUNT_EVENT_CONNECT_DENIED = 1,
 	SHUNT_EVENT_GUARD_DROPPED = 2,
+	SHUNT_EVENT_BECAME_BLOCKING = 3, /* cgroup and destination are the socket's own */
 };
 
 /* Record of map `events`, RINGBUF of 256 KiB. Lost when full; the counters are not. */

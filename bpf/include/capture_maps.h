@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
-/* The maps of capture alone; `events` is for it alone to write. */
+/* The maps of capture alone. */
 #ifndef SHUNT_CAPTURE_MAPS_H
 #define SHUNT_CAPTURE_MAPS_H
 
@@ -17,35 +17,6 @@ struct client {
 	__u16 reserved; /* 0 */
 };
 _Static_assert(sizeof(struct client) == 16, "client");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct shunt_destination_key);
-	__type(value, struct shunt_destination);
-} destinations SEC(".maps");
-
-/* Value: enum shunt_verdict. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 131072);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct shunt_verdict_key);
-	__type(value, __u32);
-} verdicts SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 256 * 1024);
-} events SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct shunt_destination_key);
-} originals SEC(".maps");
 
 /* LRU: what no proxy asked for (its listener was full) must not stay. Evicting a live one closes a
  * connection. */

@@ -36,7 +36,7 @@ static __always_inline __u64 cgroup_ancestor_id(struct cgroup *cgroup, int level
 
 struct membership {
 	__u64 cgroup_id; /* the socket's own cgroup, or the workload's above it; 0: no member, or one that
-			    says OFF */
+			    says OFF or is paused */
 	__u32 reader;	 /* enum shunt_reader */
 };
 
@@ -52,7 +52,7 @@ static __always_inline struct membership socket_membership(struct sock *sk,
 		id = cgroup_ancestor_id(cgroup, config->workload_cgroup_level);
 		member = bpf_map_lookup_elem(&members, &id);
 	}
-	if (!member || member->reader == SHUNT_READER_OFF)
+	if (!member || member->reader == SHUNT_READER_OFF || member->paused)
 		return none;
 	return (struct membership){.cgroup_id = id, .reader = member->reader};
 }

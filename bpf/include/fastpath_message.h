@@ -3,6 +3,8 @@
 #ifndef SHUNT_FASTPATH_MESSAGE_H
 #define SHUNT_FASTPATH_MESSAGE_H
 
+#include <bpf/bpf_endian.h>
+#include "fastpath_standing.h"
 #include "fastpath_state.h"
 #include "psock.h"
 #include "waiting.h"
@@ -10,17 +12,39 @@
 #define SOCK_RCVBUF_LOCK 2 /* in sk_userlocks */
 #define REFERENCES_ALONE 2 /* to a sender's psock: the socket hash's and the one of the call that sends */
 
+/* For people: a promoted socket whose O_NONBLOCK is cleared has a recv(2) that may answer EAGAIN. */
+static __always_inline void blocking_note(struct shunt_socket_state *state)
+{
+	struct shunt_event *event;
+
+	state->peer_blocking = 1;
+	count(SHUNT_COUNTER_BECAME_BLOCKING, 1);
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	event->kind = SHUNT_EVENT_BECAME_BLOCKING;
+	event->time_ns = bpf_ktime_get_ns();
+	event->cgroup_id = state->peer_cgroup_id;
+	event->source_ip_be = state->peer_key.remote_ip_be[3];
+	event->destination_ip_be = state->peer_key.local_ip_be[3];
+	event->destination_port_be = bpf_htons(state->peer_key.local_port);
+	bpf_ringbuf_submit(event, 0);
+}
+
 /* May be redirected to as far as its way of waiting goes? REDIRECTED: yes. */
 static __always_inline enum shunt_outcome reader_outcome(struct shunt_socket_state *state,
 							 struct socket *reader)
 {
-	const struct shunt_member *member = bpf_map_lookup_elem(&members, &state->peer_cgroup_id);
-
-	if (!member || member->reader == SHUNT_READER_NEVER || member->reader == SHUNT_READER_OFF)
+	if (state->peer_reader == SHUNT_READER_NEVER || state->peer_reader == SHUNT_READER_OFF)
 		return SHUNT_OUTCOME_READER_REFUSED;
-	if (!is_nonblocking(reader))
+	if (!is_nonblocking(reader)) {
+		if (!state->peer_blocking)
+			blocking_note(state);
 		return SHUNT_OUTCOME_READER_BLOCKING;
-	if (member->reader == SHUNT_READER_GREEDY)
+	}
+	state->peer_blocking = 0;
+	if (state->peer_reader == SHUNT_READER_GREEDY)
 		return SHUNT_OUTCOME_REDIRECTED;
 	switch (socket_waiting(reader)) {
 	case WAITING_LEVEL:
@@ -157,6 +181,9 @@ message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct 
 		return SHUNT_OUTCOME_PAUSED;
 	if (state->phase != SHUNT_PHASE_LINKED || !state->peer_cookie)
 		return state->peer_refusal ? state->peer_refusal : SHUNT_OUTCOME_UNLINKED;
+	standing_renew(state, config);
+	if (alone && state->standing != SHUNT_OUTCOME_REDIRECTED)
+		return state->standing;
 	reader = BPF_CORE_READ(peer, sk_socket);
 	if (!reader || (__u64)BPF_CORE_READ(peer, __sk_common.skc_cookie.counter) != state->peer_cookie)
 		return SHUNT_OUTCOME_STALE_PEER;

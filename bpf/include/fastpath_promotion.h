@@ -6,6 +6,7 @@
 #include "fastpath_member.h"
 #include "fastpath_nomination.h"
 #include "packet.h"
+#include "fastpath_standing.h"
 #include "fastpath_state.h"
 #include "waiting.h"
 
@@ -82,18 +83,19 @@ static __always_inline __u64 bytes_written(struct tcp_sock *tcp)
 static __always_inline void flow_start(struct tcp_sock *tcp, const struct shunt_socket_state *state,
 				       const struct shunt_flow_key *key, __u64 written)
 {
-	struct shunt_flow flow = {};
+	__u32 zero = 0;
+	struct shunt_flow *flow = bpf_map_lookup_elem(&flow_new, &zero);
 
-	if (!(tcp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG))
+	if (!flow || !(tcp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG))
 		return;
-	flow.key = *key;
-	flow.cgroup_id = state->cgroup_id;
-	flow.promoted_ns = bpf_ktime_get_ns();
-	flow.bytes[SHUNT_OUTCOME_BEFORE_PROMOTION] = written;
-	flow.last_outcome = SHUNT_OUTCOME_BEFORE_PROMOTION;
-	flow.next_seq = tcp->write_seq;
+	flow->key = *key;
+	flow->cgroup_id = state->cgroup_id;
+	flow->promoted_ns = bpf_ktime_get_ns();
+	flow->bytes[SHUNT_OUTCOME_BEFORE_PROMOTION] = written;
+	flow->last_outcome = SHUNT_OUTCOME_BEFORE_PROMOTION;
+	flow->next_seq = tcp->write_seq;
 	/* Not over the one that another processor may have made for it, and linked, by now. */
-	bpf_map_update_elem(&flows, &state->cookie, &flow, BPF_NOEXIST);
+	bpf_map_update_elem(&flows, &state->cookie, flow, BPF_NOEXIST);
 }
 
 static __always_inline void flow_link(const struct shunt_socket_state *state)
@@ -136,6 +138,17 @@ static __always_inline __u32 reader_refusal(struct sock *sk, __u32 reader, struc
 	}
 }
 
+/* What a captured connection was to, which only the end that connected knows. */
+static __always_inline void original_note(struct shunt_socket_state *state, struct bpf_sock *sk)
+{
+	const struct shunt_destination_key *original = bpf_sk_storage_get(&originals, sk, NULL, 0);
+
+	if (!original)
+		return;
+	state->original = *original;
+	state->client_cgroup_id = state->cgroup_id;
+}
+
 /* What speaks against promoting the socket now. PROMOTED: nothing. */
 static __always_inline __u32 promotion_refusal(struct tcp_sock *tcp, struct shunt_socket_state *state,
 					       __u32 reader)
@@ -164,6 +177,8 @@ static __always_inline long socket_enter(void *sk, struct tcp_sock *tcp, struct 
 	/* Not before it is entered: the processor that did not enter it must not undo this. The peer links
 	 * only what is promoted; if it looked in between, this one links. */
 	state->phase = SHUNT_PHASE_PROMOTED;
+	if (state->vetoed) /* by now, and socket_options did not see the phase */
+		option_note(state);
 	count(SHUNT_COUNTER_BYTES + SHUNT_OUTCOME_BEFORE_PROMOTION, written);
 	return 0;
 }
@@ -216,6 +231,7 @@ static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_so
 	state->cookie = socket_cookie(skb, sk, (struct sock *)tcp);
 	if (!state->cookie)
 		return SHUNT_COUNTER_REFUSED_COOKIE;
+	original_note(state, sk);
 	if (entering == NOMINATES) {
 		socket_nominate(sk, state, key);
 		return 0;
@@ -261,6 +277,10 @@ static __always_inline bool is_received(struct tcp_sock *sender, struct tcp_sock
 static __always_inline void state_link(struct shunt_socket_state *state,
 				       const struct shunt_socket_state *peer_state, struct tcp_sock *peer)
 {
+	if (!state->client_cgroup_id) {
+		state->original = peer_state->original;
+		state->client_cgroup_id = peer_state->client_cgroup_id;
+	}
 	state->peer = (__u64)peer;
 	state->peer_cgroup_id = peer_state->cgroup_id;
 	state->peer_seen_level = peer_state->seen_level;

@@ -31,6 +31,14 @@ struct {
 	__type(value, struct shunt_flow);
 } flows SEC(".maps");
 
+/* Where a flow is put together before it enters `flows`: too large for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct shunt_flow);
+} flow_new SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -60,6 +68,11 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } mirrors SEC(".maps");
+
+static __always_inline bool is_promoted(const struct shunt_socket_state *state)
+{
+	return state->phase == SHUNT_PHASE_PROMOTED || state->phase == SHUNT_PHASE_LINKED;
+}
 
 static __always_inline bool is_nonblocking(struct socket *socket)
 {

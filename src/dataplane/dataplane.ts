@@ -5,7 +5,7 @@ import { MapIterator } from '../bpf/iterator.ts';
 import type { BpfMap } from '../bpf/map.ts';
 import { RingReader } from '../bpf/ring.ts';
 import type { Topology } from '../config/topology.ts';
-import { type Flow, maps, Reader, type Settings, type SocketState } from '../generated/abi.ts';
+import { type Flow, type Member, maps, Reader, type Settings, type SocketState } from '../generated/abi.ts';
 import { type Instance, type ResourceKey, workloadCgroup } from '../instance.ts';
 import type { Attach } from './attach.ts';
 import { COUNTER_NAMES } from './counters.ts';
@@ -26,6 +26,12 @@ export interface DataplaneSettings {
   readonly promoteAfterSegments: number;
   /** 0: nothing is redirected. */
   readonly maxQueuedBytes: number;
+}
+
+/** How the sockets of a cgroup are treated. */
+export interface MemberRecord {
+  readonly reader: ReaderClass;
+  readonly paused: boolean;
 }
 
 export interface Opened {
@@ -52,10 +58,11 @@ export class Dataplane implements Disposable {
   readonly #counters;
   readonly #events;
   /** Of the fast path; undefined when it is not loaded. */
-  readonly #members;
+  readonly #members: BpfMap<bigint, Member> | undefined;
   readonly #flows: BpfMap<bigint, Flow> | undefined;
   readonly #pairs;
   readonly #states;
+  #raised = false;
 
   /** For `openDataplane` alone: takes the objects over. */
   constructor(instance: Instance, objects: Objects, attach: Attach, opened: Opened) {
@@ -85,12 +92,17 @@ export class Dataplane implements Disposable {
 
   /**
    * Cgroup path -> how readers in it are treated; sockets of other cgroups are left alone. Each path must exist. Nothing
-   * happens when the fast path is not loaded. Returns how many entries changed. @throws E_SYSCALL, E_BPF_MAP.
+   * happens when the fast path is not loaded. Who is paused stays so. Returns how many entries changed.
+   * @throws E_SYSCALL, E_BPF_MAP.
    */
   applyMembers(members: ReadonlyMap<string, ReaderClass>): number {
     if (this.#members === undefined) return 0;
-    const desired = [...members].map(([path, reader]) => [cgroupId(path), { reader: Reader[reader] }] as const);
-    return applyDifference(this.#members, desired, 'delete-first');
+    const before = new Map(this.#members.entries());
+    const desired = [...members].map(([path, reader]): [bigint, Member] => {
+      const id = cgroupId(path);
+      return [id, { reader: Reader[reader], paused: before.get(id)?.paused ?? 0 }];
+    });
+    return this.#changed(applyDifference(this.#members, desired, 'delete-first'));
   }
 
   /**
@@ -98,7 +110,7 @@ export class Dataplane implements Disposable {
    * Returns how many entries changed. @throws E_CONFIG, E_BPF_MAP.
    */
   applyDestinations(topology: Topology): number {
-    return applyDifference(this.#destinations, desiredDestinations(topology), 'set-first');
+    return this.#changed(applyDifference(this.#destinations, desiredDestinations(topology), 'set-first'));
   }
 
   /**
@@ -111,7 +123,7 @@ export class Dataplane implements Disposable {
       if (!ids.has(key)) ids.set(key, cgroupIdIfThere(workloadCgroup(this.instance, key)));
       return ids.get(key);
     };
-    return applyDifference(this.#verdicts, desiredVerdicts(allowed, idOf), 'delete-first');
+    return this.#changed(applyDifference(this.#verdicts, desiredVerdicts(allowed, idOf), 'delete-first'));
   }
 
   /**
@@ -140,6 +152,19 @@ export class Dataplane implements Disposable {
     return this.#readSettings().paused !== 0;
   }
 
+  /**
+   * What the sockets of one member send and receive goes by TCP from the next message on, until {@link resumeMember}; it
+   * survives the supervisor. False when that cgroup is no member. @throws E_SYSCALL, E_BPF_MAP.
+   */
+  pauseMember(cgroup: string): boolean {
+    return this.#setMemberPaused(cgroup, 1);
+  }
+
+  /** As {@link pauseMember}. */
+  resumeMember(cgroup: string): boolean {
+    return this.#setMemberPaused(cgroup, 0);
+  }
+
   /** All counters by name (`connect-captured`, `bytes-redirected`, …), since the data plane was created. */
   readCounters(): Record<string, bigint> {
     const sum = (index: number): bigint => (this.#counters.getPerCpu(index) ?? []).reduce((a, b) => a + b, 0n);
@@ -163,10 +188,15 @@ export class Dataplane implements Disposable {
     return this.#states?.get(fd);
   }
 
-  /** Cgroup id -> how the readers in it are treated, as the kernel has it; empty when the fast path is not loaded. */
-  readMembers(): ReadonlyMap<bigint, ReaderClass> {
+  /** By cgroup id, as the kernel has it; empty when the fast path is not loaded. */
+  readMembers(): ReadonlyMap<bigint, MemberRecord> {
     const names = Object.fromEntries(Object.entries(Reader).map(([name, reader]) => [reader, name as ReaderClass]));
-    return new Map([...(this.#members?.entries() ?? [])].map(([id, { reader }]) => [id, names[reader] ?? 'OFF']));
+    return new Map(
+      [...(this.#members?.entries() ?? [])].map(([id, { reader, paused }]) => [
+        id,
+        { reader: names[reader] ?? 'OFF', paused: paused !== 0 },
+      ]),
+    );
   }
 
   readSettings(): Settings {
@@ -209,6 +239,26 @@ export class Dataplane implements Disposable {
   /** Closes descriptors; all stays attached and pinned. Safe to call twice. */
   [Symbol.dispose](): void {
     this.#objects[Symbol.dispose]();
+  }
+
+  #setMemberPaused(cgroup: string, paused: number): boolean {
+    const id = cgroupId(cgroup);
+    const member = this.#members?.get(id);
+    if (this.#members === undefined || member === undefined) return false;
+    this.#members.set(id, { ...member, paused });
+    this.#raiseEpoch();
+    return true;
+  }
+
+  /** Linked sockets look again. Also the first time, because an earlier process may have died before it said so. */
+  #changed(entries: number): number {
+    if (entries > 0 || !this.#raised) this.#raiseEpoch();
+    return entries;
+  }
+
+  #raiseEpoch(): void {
+    this.#raised = true;
+    this.#writeSettings({ epoch: (this.#readSettings().epoch + 1) >>> 0 });
   }
 
   #readSettings(): Settings {

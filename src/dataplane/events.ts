@@ -2,7 +2,7 @@
 import { Event, EventKind } from '../generated/abi.ts';
 import { ipFromBe, swapPort } from './address.ts';
 
-export type DataplaneEvent = ConnectDenied | GuardDropped;
+export type DataplaneEvent = ConnectDenied | GuardDropped | BecameBlocking;
 
 /** L4 policy refused a connect(2) with EPERM. */
 export interface ConnectDenied {
@@ -25,6 +25,17 @@ export interface GuardDropped {
   readonly destination: string;
 }
 
+/** A promoted socket whose O_NONBLOCK was cleared: nothing is redirected to it, and its recv(2) may answer EAGAIN. */
+export interface BecameBlocking {
+  readonly kind: 'became-blocking';
+  /** CLOCK_MONOTONIC. */
+  readonly timeNs: bigint;
+  /** The reader's member. */
+  readonly cgroupId: bigint;
+  /** The reader's own end; of IPv6 the last four bytes of the address. */
+  readonly local: string;
+}
+
 /** undefined for a kind that this version does not know. */
 export function decodeEvent(view: DataView, offset: number): DataplaneEvent | undefined {
   const event = Event.decode(view, offset);
@@ -36,6 +47,8 @@ export function decodeEvent(view: DataView, offset: number): DataplaneEvent | un
     }
     case EventKind.GUARD_DROPPED:
       return { kind: 'guard-dropped', timeNs: event.timeNs, sourceIp: ipFromBe(event.sourceIpBe), destination };
+    case EventKind.BECAME_BLOCKING:
+      return { kind: 'became-blocking', timeNs: event.timeNs, cgroupId: event.cgroupId, local: destination };
     default:
       return undefined;
   }

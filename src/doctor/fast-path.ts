@@ -49,7 +49,7 @@ export class FastPath implements Disposable {
   }
 
   addMember(cgroupId: bigint, reader: (typeof Reader)[keyof typeof Reader]): void {
-    this.object.map(maps.members).set(cgroupId, { reader });
+    this.object.map(maps.members).set(cgroupId, { reader, paused: 0 });
   }
 
   /** While paused every message goes by TCP. */

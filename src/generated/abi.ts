@@ -36,6 +36,8 @@ export const Counter = {
   REFUSED_COOKIE: 41,
   REFUSED_EDGE: 42,
   REFUSED_WAITING: 43,
+  BECAME_BLOCKING: 44,
+  OPTION_LATE: 45,
   CONNECT_CAPTURED: 48,
   CONNECT_PASSED: 49,
   CONNECT_DENIED: 50,
@@ -64,6 +66,7 @@ export type DestinationKind = (typeof DestinationKind)[keyof typeof DestinationK
 export const EventKind = {
   CONNECT_DENIED: 1,
   GUARD_DROPPED: 2,
+  BECAME_BLOCKING: 3,
 } as const;
 export type EventKind = (typeof EventKind)[keyof typeof EventKind];
 
@@ -88,7 +91,9 @@ export const Outcome = {
   READER_UNKNOWN: 9,
   READER_REFUSED: 10,
   FAILED: 11,
-  COUNT: 12,
+  OPTION: 12,
+  POLICY: 13,
+  COUNT: 14,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
@@ -213,7 +218,7 @@ export const Event: StructCodec<Event> = {
   },
 };
 
-/** struct shunt_flow, 288 bytes. */
+/** struct shunt_flow, 320 bytes. */
 export interface Flow {
   key: FlowKey;
   cgroupId: bigint;
@@ -227,7 +232,7 @@ export interface Flow {
   bytes: bigint[];
 }
 export const Flow: StructCodec<Flow> = {
-  size: 288,
+  size: 320,
   off: {
     key: 0,
     cgroupId: 48,
@@ -238,7 +243,7 @@ export const Flow: StructCodec<Flow> = {
     nextSeq: 84,
     queuedPeakBytes: 88,
     messages: 96,
-    bytes: 192,
+    bytes: 208,
   },
   encode(value, view, o) {
     FlowKey.encode(value.key, view, o);
@@ -250,8 +255,8 @@ export const Flow: StructCodec<Flow> = {
     setU32(view, o + 84, value.nextSeq, 'Flow.nextSeq');
     setU32(view, o + 88, value.queuedPeakBytes, 'Flow.queuedPeakBytes');
     setU32(view, o + 92, 0, 'Flow.reserved');
-    setArray(view, o + 96, value.messages, 12, 8, 'Flow.messages', setU64);
-    setArray(view, o + 192, value.bytes, 12, 8, 'Flow.bytes', setU64);
+    setArray(view, o + 96, value.messages, 14, 8, 'Flow.messages', setU64);
+    setArray(view, o + 208, value.bytes, 14, 8, 'Flow.bytes', setU64);
   },
   decode(view, o) {
     return {
@@ -263,8 +268,8 @@ export const Flow: StructCodec<Flow> = {
       lastOutcome: view.getUint32(o + 80, true),
       nextSeq: view.getUint32(o + 84, true),
       queuedPeakBytes: view.getUint32(o + 88, true),
-      messages: getArray(view, o + 96, 12, 8, (view, at) => view.getBigUint64(at, true)),
-      bytes: getArray(view, o + 192, 12, 8, (view, at) => view.getBigUint64(at, true)),
+      messages: getArray(view, o + 96, 14, 8, (view, at) => view.getBigUint64(at, true)),
+      bytes: getArray(view, o + 208, 14, 8, (view, at) => view.getBigUint64(at, true)),
     };
   },
 };
@@ -307,19 +312,22 @@ export const FlowKey: StructCodec<FlowKey> = {
 /** struct shunt_member, 8 bytes. */
 export interface Member {
   reader: number;
+  paused: number;
 }
 export const Member: StructCodec<Member> = {
   size: 8,
   off: {
     reader: 0,
+    paused: 4,
   },
   encode(value, view, o) {
     setU32(view, o, value.reader, 'Member.reader');
-    setU32(view, o + 4, 0, 'Member.reserved');
+    setU32(view, o + 4, value.paused, 'Member.paused');
   },
   decode(view, o) {
     return {
       reader: view.getUint32(o, true),
+      paused: view.getUint32(o + 4, true),
     };
   },
 };
@@ -419,25 +427,25 @@ export const Mirrored: StructCodec<Mirrored> = {
   },
 };
 
-/** struct shunt_pair, 192 bytes. */
+/** struct shunt_pair, 224 bytes. */
 export interface Pair {
   messages: bigint[];
   bytes: bigint[];
 }
 export const Pair: StructCodec<Pair> = {
-  size: 192,
+  size: 224,
   off: {
     messages: 0,
-    bytes: 96,
+    bytes: 112,
   },
   encode(value, view, o) {
-    setArray(view, o, value.messages, 12, 8, 'Pair.messages', setU64);
-    setArray(view, o + 96, value.bytes, 12, 8, 'Pair.bytes', setU64);
+    setArray(view, o, value.messages, 14, 8, 'Pair.messages', setU64);
+    setArray(view, o + 112, value.bytes, 14, 8, 'Pair.bytes', setU64);
   },
   decode(view, o) {
     return {
-      messages: getArray(view, o, 12, 8, (view, at) => view.getBigUint64(at, true)),
-      bytes: getArray(view, o + 96, 12, 8, (view, at) => view.getBigUint64(at, true)),
+      messages: getArray(view, o, 14, 8, (view, at) => view.getBigUint64(at, true)),
+      bytes: getArray(view, o + 112, 14, 8, (view, at) => view.getBigUint64(at, true)),
     };
   },
 };
@@ -516,6 +524,7 @@ export interface Settings {
   maxQueuedBytes: number;
   outboundPort: number;
   workloadCgroupLevel: number;
+  epoch: number;
 }
 export const Settings: StructCodec<Settings> = {
   size: 24,
@@ -525,6 +534,7 @@ export const Settings: StructCodec<Settings> = {
     maxQueuedBytes: 8,
     outboundPort: 12,
     workloadCgroupLevel: 16,
+    epoch: 20,
   },
   encode(value, view, o) {
     setU32(view, o, value.paused, 'Settings.paused');
@@ -532,7 +542,7 @@ export const Settings: StructCodec<Settings> = {
     setU32(view, o + 8, value.maxQueuedBytes, 'Settings.maxQueuedBytes');
     setU32(view, o + 12, value.outboundPort, 'Settings.outboundPort');
     setU32(view, o + 16, value.workloadCgroupLevel, 'Settings.workloadCgroupLevel');
-    setU32(view, o + 20, 0, 'Settings.reserved');
+    setU32(view, o + 20, value.epoch, 'Settings.epoch');
   },
   decode(view, o) {
     return {
@@ -541,11 +551,12 @@ export const Settings: StructCodec<Settings> = {
       maxQueuedBytes: view.getUint32(o + 8, true),
       outboundPort: view.getUint32(o + 12, true),
       workloadCgroupLevel: view.getUint32(o + 16, true),
+      epoch: view.getUint32(o + 20, true),
     };
   },
 };
 
-/** struct shunt_socket_state, 152 bytes. */
+/** struct shunt_socket_state, 192 bytes. */
 export interface SocketState {
   peerKey: FlowKey;
   cookie: bigint;
@@ -554,6 +565,9 @@ export interface SocketState {
   peerCookie: bigint;
   peerCgroupId: bigint;
   sinceNs: bigint;
+  clientCgroupId: bigint;
+  optionEpoch: bigint;
+  original: DestinationKey;
   writer: bigint;
   phase: number;
   refusal: number;
@@ -566,9 +580,13 @@ export interface SocketState {
   linkedSeq: number;
   crowded: number;
   behind: number;
+  epoch: number;
+  standing: number;
+  peerReader: number;
+  peerBlocking: number;
 }
 export const SocketState: StructCodec<SocketState> = {
-  size: 152,
+  size: 192,
   off: {
     peerKey: 0,
     cookie: 48,
@@ -577,18 +595,25 @@ export const SocketState: StructCodec<SocketState> = {
     peerCookie: 72,
     peerCgroupId: 80,
     sinceNs: 88,
-    writer: 96,
-    phase: 104,
-    refusal: 108,
-    vetoed: 112,
-    lookAgainSegments: 116,
-    seenLevel: 120,
-    peerSeenLevel: 124,
-    peerRefusal: 128,
-    queuedBytes: 132,
-    linkedSeq: 136,
-    crowded: 140,
-    behind: 144,
+    clientCgroupId: 96,
+    optionEpoch: 104,
+    original: 112,
+    writer: 120,
+    phase: 128,
+    refusal: 132,
+    vetoed: 136,
+    lookAgainSegments: 140,
+    seenLevel: 144,
+    peerSeenLevel: 148,
+    peerRefusal: 152,
+    queuedBytes: 156,
+    linkedSeq: 160,
+    crowded: 164,
+    behind: 168,
+    epoch: 172,
+    standing: 176,
+    peerReader: 180,
+    peerBlocking: 184,
   },
   encode(value, view, o) {
     FlowKey.encode(value.peerKey, view, o);
@@ -598,19 +623,26 @@ export const SocketState: StructCodec<SocketState> = {
     setU64(view, o + 72, value.peerCookie, 'SocketState.peerCookie');
     setU64(view, o + 80, value.peerCgroupId, 'SocketState.peerCgroupId');
     setU64(view, o + 88, value.sinceNs, 'SocketState.sinceNs');
-    setU64(view, o + 96, value.writer, 'SocketState.writer');
-    setU32(view, o + 104, value.phase, 'SocketState.phase');
-    setU32(view, o + 108, value.refusal, 'SocketState.refusal');
-    setU32(view, o + 112, value.vetoed, 'SocketState.vetoed');
-    setU32(view, o + 116, value.lookAgainSegments, 'SocketState.lookAgainSegments');
-    setU32(view, o + 120, value.seenLevel, 'SocketState.seenLevel');
-    setU32(view, o + 124, value.peerSeenLevel, 'SocketState.peerSeenLevel');
-    setU32(view, o + 128, value.peerRefusal, 'SocketState.peerRefusal');
-    setU32(view, o + 132, value.queuedBytes, 'SocketState.queuedBytes');
-    setU32(view, o + 136, value.linkedSeq, 'SocketState.linkedSeq');
-    setU32(view, o + 140, value.crowded, 'SocketState.crowded');
-    setU32(view, o + 144, value.behind, 'SocketState.behind');
-    setU32(view, o + 148, 0, 'SocketState.reserved');
+    setU64(view, o + 96, value.clientCgroupId, 'SocketState.clientCgroupId');
+    setU64(view, o + 104, value.optionEpoch, 'SocketState.optionEpoch');
+    DestinationKey.encode(value.original, view, o + 112);
+    setU64(view, o + 120, value.writer, 'SocketState.writer');
+    setU32(view, o + 128, value.phase, 'SocketState.phase');
+    setU32(view, o + 132, value.refusal, 'SocketState.refusal');
+    setU32(view, o + 136, value.vetoed, 'SocketState.vetoed');
+    setU32(view, o + 140, value.lookAgainSegments, 'SocketState.lookAgainSegments');
+    setU32(view, o + 144, value.seenLevel, 'SocketState.seenLevel');
+    setU32(view, o + 148, value.peerSeenLevel, 'SocketState.peerSeenLevel');
+    setU32(view, o + 152, value.peerRefusal, 'SocketState.peerRefusal');
+    setU32(view, o + 156, value.queuedBytes, 'SocketState.queuedBytes');
+    setU32(view, o + 160, value.linkedSeq, 'SocketState.linkedSeq');
+    setU32(view, o + 164, value.crowded, 'SocketState.crowded');
+    setU32(view, o + 168, value.behind, 'SocketState.behind');
+    setU32(view, o + 172, value.epoch, 'SocketState.epoch');
+    setU32(view, o + 176, value.standing, 'SocketState.standing');
+    setU32(view, o + 180, value.peerReader, 'SocketState.peerReader');
+    setU32(view, o + 184, value.peerBlocking, 'SocketState.peerBlocking');
+    setU32(view, o + 188, 0, 'SocketState.reserved');
   },
   decode(view, o) {
     return {
@@ -621,18 +653,25 @@ export const SocketState: StructCodec<SocketState> = {
       peerCookie: view.getBigUint64(o + 72, true),
       peerCgroupId: view.getBigUint64(o + 80, true),
       sinceNs: view.getBigUint64(o + 88, true),
-      writer: view.getBigUint64(o + 96, true),
-      phase: view.getUint32(o + 104, true),
-      refusal: view.getUint32(o + 108, true),
-      vetoed: view.getUint32(o + 112, true),
-      lookAgainSegments: view.getUint32(o + 116, true),
-      seenLevel: view.getUint32(o + 120, true),
-      peerSeenLevel: view.getUint32(o + 124, true),
-      peerRefusal: view.getUint32(o + 128, true),
-      queuedBytes: view.getUint32(o + 132, true),
-      linkedSeq: view.getUint32(o + 136, true),
-      crowded: view.getUint32(o + 140, true),
-      behind: view.getUint32(o + 144, true),
+      clientCgroupId: view.getBigUint64(o + 96, true),
+      optionEpoch: view.getBigUint64(o + 104, true),
+      original: DestinationKey.decode(view, o + 112),
+      writer: view.getBigUint64(o + 120, true),
+      phase: view.getUint32(o + 128, true),
+      refusal: view.getUint32(o + 132, true),
+      vetoed: view.getUint32(o + 136, true),
+      lookAgainSegments: view.getUint32(o + 140, true),
+      seenLevel: view.getUint32(o + 144, true),
+      peerSeenLevel: view.getUint32(o + 148, true),
+      peerRefusal: view.getUint32(o + 152, true),
+      queuedBytes: view.getUint32(o + 156, true),
+      linkedSeq: view.getUint32(o + 160, true),
+      crowded: view.getUint32(o + 164, true),
+      behind: view.getUint32(o + 168, true),
+      epoch: view.getUint32(o + 172, true),
+      standing: view.getUint32(o + 176, true),
+      peerReader: view.getUint32(o + 180, true),
+      peerBlocking: view.getUint32(o + 184, true),
     };
   },
 };
@@ -683,6 +722,13 @@ export const maps = {
     valueCodec: nothing,
     maxEntries: 262144,
   } satisfies MapDefinition<undefined, undefined>,
+  flowNew: {
+    name: 'flow_new',
+    type: 'PERCPU_ARRAY',
+    keyCodec: u32,
+    valueCodec: Flow,
+    maxEntries: 1,
+  } satisfies MapDefinition<number, Flow>,
   flows: {
     name: 'flows',
     type: 'HASH',
@@ -732,6 +778,20 @@ export const maps = {
     valueCodec: nothing,
     maxEntries: 65536,
   } satisfies MapDefinition<undefined, undefined>,
+  optionEpoch: {
+    name: 'option_epoch',
+    type: 'ARRAY',
+    keyCodec: u32,
+    valueCodec: u64,
+    maxEntries: 1,
+  } satisfies MapDefinition<number, bigint>,
+  options: {
+    name: 'options',
+    type: 'HASH',
+    keyCodec: u64,
+    valueCodec: u32,
+    maxEntries: 65536,
+  } satisfies MapDefinition<bigint, number>,
   originals: {
     name: 'originals',
     type: 'SK_STORAGE',

@@ -17,6 +17,8 @@ export interface SocketFacts {
   readonly nonBlocking: boolean;
   /** How readers in its cgroup are treated; undefined: it is no member's. */
   readonly reader: ReaderClass | undefined;
+  /** True: `shunt pause WORKLOAD`. */
+  readonly workloadPaused: boolean;
   /** undefined: the kernel's programs never looked at it. */
   readonly state: SocketState | undefined;
   readonly flow: FlowRecord | undefined;
@@ -77,9 +79,10 @@ function whyOutside({ fastPath, reader, tcpState }: SocketFacts): string | undef
   return undefined;
 }
 
-function notLookedAt({ fastPath, segmentsIn, state }: SocketFacts): [string, ...string[]] {
+function notLookedAt({ fastPath, workloadPaused, segmentsIn, state }: SocketFacts): [string, ...string[]] {
   if (state?.vetoed) return [`will be refused: ${optionName(state.vetoed)} was set`];
   if (fastPath.paused) return ['not promoted: the fast path is paused'];
+  if (workloadPaused) return ['not promoted: its workload is paused (shunt resume)'];
   const { promoteAfterSegments } = fastPath;
   if (promoteAfterSegments === 0) return ['not promoted: promoteAfterSegments is 0'];
   if (segmentsIn < promoteAfterSegments) {
@@ -122,7 +125,9 @@ function promoted(facts: SocketFacts, state: SocketState): [string, ...string[]]
   const peer = facts.peerWorkload === undefined ? 'the peer' : `the peer, of ${facts.peerWorkload},`;
   const details: string[] = [];
   if (fastPath.paused) details.push('the fast path is paused: every message goes by TCP now');
-  if (state.vetoed) details.push(`${optionName(state.vetoed)} was set after the promotion and is not honoured`);
+  if (facts.workloadPaused) details.push('its workload is paused: every message goes by TCP now (shunt resume)');
+  if (state.standing === Outcome.POLICY) details.push(`its messages go by TCP: ${OUTCOME_MEANINGS[Outcome.POLICY]}`);
+  if (state.vetoed) details.push(`${optionName(state.vetoed)} was set after the promotion: its messages go by TCP`);
   if (!nonBlocking) {
     details.push(`it was made blocking after the promotion: recv(2) may answer EAGAIN (${program}, pid ${pid})`);
   }

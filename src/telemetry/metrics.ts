@@ -73,6 +73,12 @@ function kernelCounters({ counters }: MetricsSnapshot, counter: Define): void {
   counter(`${fast}links_total`, 'Connections of which both ends were promoted and proven to be one', [
     [{}, value('linked')],
   ]);
+  counter(`${fast}became_blocking_total`, 'Sockets whose O_NONBLOCK was cleared after promotion', [
+    [{}, value('became-blocking')],
+  ]);
+  counter(`${fast}late_options_total`, 'Options set after promotion that redirects would break', [
+    [{}, value('option-late')],
+  ]);
   counter(`${fast}promoted_closes_total`, 'Promoted sockets that closed', [[{}, value('closed')]]);
   counter(
     `${fast}refusals_total`,

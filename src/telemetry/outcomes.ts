@@ -11,7 +11,7 @@ export const OUTCOME_NAMES: readonly string[] = Object.entries(Outcome)
 export const OUTCOME_MEANINGS: readonly string[] = [
   'it was redirected',
   'it was written before the promotion',
-  'the fast path is paused',
+  'the fast path is paused, for all or for one of the two workloads',
   'the peer is not promoted (yet)',
   'the socket of the peer is gone',
   'the peer had not read all that came by TCP',
@@ -21,14 +21,18 @@ export const OUTCOME_MEANINGS: readonly string[] = [
   'how the reader at the other end waits could not be seen',
   'the workload at the other end only sends (spec.fastPath)',
   'the kernel refused the redirect',
+  'one end set an option after the promotion that redirects would break',
+  'policy would refuse the connection by now',
 ];
 
-/** Outcomes that say the reader must never be redirected to; its bytes are not held against the fast path. */
+/** Outcomes that say the reader must not be redirected to; its bytes are not held against the fast path. */
 const UNSAFE_READER: readonly number[] = [
   Outcome.READER_BLOCKING,
   Outcome.READER_EDGE,
   Outcome.READER_UNKNOWN,
   Outcome.READER_REFUSED,
+  Outcome.OPTION,
+  Outcome.POLICY,
 ];
 
 /** Numbers by outcome, as the kernel counts them. */

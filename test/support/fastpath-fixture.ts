@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { cgroupId } from '../../src/bpf/cgroup.ts';
 import { MapIterator } from '../../src/bpf/iterator.ts';
 import { BpfObject } from '../../src/bpf/object.ts';
+import { RingReader } from '../../src/bpf/ring.ts';
 import { attachTc } from '../../src/bpf/tc.ts';
+import { type DataplaneEvent, decodeEvent } from '../../src/dataplane/events.ts';
 import { PROMOTION_PROGRAMS, type Promotion } from '../../src/dataplane/hooks.ts';
 import {
   Counter,
@@ -45,6 +47,7 @@ const TEST_SETTINGS: Settings = {
   maxQueuedBytes: 256 * 1024,
   outboundPort: 0,
   workloadCgroupLevel: 0,
+  epoch: 0,
 };
 
 /** Names of everything in `counters` that is not a message or its bytes. */
@@ -118,12 +121,27 @@ export class FastPath implements Disposable {
 
   /** Sockets of this cgroup, and of those below it that are no member themselves when `settings` says at what depth. */
   addMember(cgroup: string, reader: (typeof Reader)[keyof typeof Reader]): void {
-    this.#object.map(maps.members).set(cgroupId(cgroup), { reader });
+    this.#object.map(maps.members).set(cgroupId(cgroup), { reader, paused: 0 });
+    this.#raiseEpoch();
+  }
+
+  /** Of one member alone. */
+  pauseMember(cgroup: string, paused: boolean): void {
+    const members = this.#object.map(maps.members);
+    const member = members.get(cgroupId(cgroup));
+    if (member === undefined) throw new RangeError(`${cgroup} is no member`);
+    members.set(cgroupId(cgroup), { ...member, paused: paused ? 1 : 0 });
+    this.#raiseEpoch();
   }
 
   change(settings: Partial<Settings>): void {
     const map = this.#object.map(maps.settings);
     map.set(0, { ...(map.get(0) ?? TEST_SETTINGS), ...settings });
+  }
+
+  #raiseEpoch(): void {
+    const epoch = this.#object.map(maps.settings).get(0)?.epoch ?? 0;
+    this.change({ epoch: epoch + 1 });
   }
 
   count(name: CounterName): number {
@@ -151,6 +169,25 @@ export class FastPath implements Disposable {
   /** What closed connections sent, by pair. */
   pairs(): [PairKey, Pair][] {
     return [...this.#object.map(maps.pairs).entries()];
+  }
+
+  /** Sockets of which an option is noted that was set after promotion. */
+  lateOptions(): number {
+    return this.#object.map(maps.options).keys().length;
+  }
+
+  /** The first `count` events. Does not end when there are fewer. */
+  events(count: number): Promise<DataplaneEvent[]> {
+    return new Promise((resolve) => {
+      const seen: DataplaneEvent[] = [];
+      const reader = new RingReader(this.#object.map(maps.events), maps.events.maxEntries, (view, offset) => {
+        const event = decodeEvent(view, offset);
+        if (event !== undefined) seen.push(event);
+        if (seen.length < count) return;
+        reader[Symbol.dispose]();
+        resolve(seen);
+      });
+    });
   }
 
   /** @param fd A descriptor of the socket, of this process. */

@@ -37,6 +37,14 @@ export const HOLDS: readonly Case[] = [
     scenario: { ...LINKED, ...reader, pauses: 2 },
   })),
   ...SAFE.map((reader) => ({
+    name: `${reader.reader}: its workload is paused and resumed at any moment`,
+    scenario: { ...LINKED, ...reader, changes: 2 },
+  })),
+  ...(['POLICY', 'OPTION'] as const).map((standing) => ({
+    name: `level: ${standing === 'POLICY' ? 'policy refuses it' : 'an option is set'} at any moment`,
+    scenario: { ...SIZE, reader: 'level' as const, changes: 1, standing },
+  })),
+  ...SAFE.map((reader) => ({
     name: `${reader.reader}: reads one byte at a time`,
     scenario: { ...LINKED, ...reader, bufferBytes: 1 },
   })),
@@ -110,6 +118,12 @@ export const WITHOUT: readonly (Case & {
     name: 'do not look whether it is paused',
     rule: 'pause',
     scenario: { ...FEW, pauses: 1, credit: 9 },
+    breaks: 'paused',
+  },
+  {
+    name: 'do not look at members, policy and options again',
+    rule: 'epoch',
+    scenario: { ...FEW, changes: 1, credit: 9 },
     breaks: 'paused',
   },
   { name: 'delete the key of a socket that lives', rule: 'liveKeys', scenario: FEW, breaks: 'lost' },

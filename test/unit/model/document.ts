@@ -8,7 +8,17 @@ import type { Scenario } from './rules.ts';
 export const PAGE = join(import.meta.dirname, '../../../docs/fastpath-model.md');
 
 function sizeOf(scenario: Scenario): string {
-  const { messages, messageBytes, credit, bufferBytes, writers = 1, receiveBuffer, pauses = 0, counted } = scenario;
+  const {
+    messages,
+    messageBytes,
+    credit,
+    bufferBytes,
+    writers = 1,
+    receiveBuffer,
+    pauses = 0,
+    changes = 0,
+    counted,
+  } = scenario;
   const parts = [
     scenario.linked ? 'linked at the start' : 'promoted at any moment or never',
     `${messages} messages of ${messageBytes === 1 ? '1 byte' : `1 to ${messageBytes} bytes`}`,
@@ -19,6 +29,7 @@ function sizeOf(scenario: Scenario): string {
   if (counted) parts.push('queued bytes counted');
   if (receiveBuffer !== undefined) parts.push(`receive buffer ${receiveBuffer}`);
   if (pauses > 0) parts.push(`${pauses} change${pauses > 1 ? 's' : ''} of the pause`);
+  if (changes > 0) parts.push(`${changes} change${changes > 1 ? 's' : ''} of ${scenario.standing ?? 'members'}`);
   return parts.join(', ');
 }
 
@@ -73,7 +84,7 @@ with more messages.
 - **reader**: epoll (level, edge, one-shot), poll, or a recv that blocks. \`tcp_poll\` looks at the two queues one after
   the other. recv loads \`sk_prot->recvmsg\` first; \`tcp_bpf_recvmsg\` looks at TCP's queue, then at the redirected one, both
   without the lock; \`tcp_recvmsg\` knows TCP's queue only.
-- **shunt**: pause and resume.
+- **shunt**: pause and resume of all; a change of members, policy or options, and then of the epoch.
 
 Bytes are letters, \`.\` is a FIN, \`!\` a reset. Not modelled: loss of segments other than by a full buffer, PEEK, splice,
 out-of-band data, MSG_WAITALL and SO_RCVLOWAT, and several threads that read. Two reads of the same

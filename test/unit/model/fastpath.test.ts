@@ -43,9 +43,15 @@ describe('the model and the code', () => {
   });
 
   test('ask in the same order', () => {
-    const source = readFileSync(join(import.meta.dirname, '../../../bpf/include/fastpath_message.h'), 'utf8');
-    const body = (name: string): string => source.split(`${name}(struct`)[1]?.split('\n}\n')[0] ?? '';
-    const asked = body('message_outcome').replace('reader_outcome(', body('reader_outcome'));
+    const include = join(import.meta.dirname, '../../../bpf/include');
+    const source = ['fastpath_message.h', 'fastpath_standing.h']
+      .map((name) => readFileSync(join(include, name), 'utf8'))
+      .join('\n');
+    const body = (name: string): string =>
+      source.split(new RegExp(`${name}\\((?:const )?struct`))[1]?.split('\n}\n')[0] ?? '';
+    const asked = body('message_outcome')
+      .replace('standing_renew(', body('standing_find'))
+      .replace('reader_outcome(', body('reader_outcome'));
     const outcomes = [...asked.matchAll(/SHUNT_OUTCOME_([A-Z_]+)/g)].map(([, name]) => name!);
     const refusals = outcomes.filter((name) => name !== 'REDIRECTED' && name !== 'FAILED');
     expect([...new Set(READS.flatMap(([, names]) => names))].filter((name) => name !== 'FAILED')).toEqual([

@@ -14,7 +14,8 @@ export const INVARIANTS = {
   stuck: 'When nobody can take a step any more, everything was read, or the reader stopped.',
   late: 'Nothing to read while bytes wait for a timer.',
   bounded: 'Unread redirected bytes are within the larger of the credit and one message for each thread that writes.',
-  paused: 'After a pause, each thread redirects at most the message that was being decided.',
+  paused:
+    'After a pause, or a change of members, policy or options, each thread redirects at most the message that was being decided.',
 } as const;
 export type Invariant = keyof typeof INVARIANTS;
 
@@ -71,6 +72,13 @@ function* outside(state: State, scenario: Scenario): Generator<Step<State>> {
   if (state.pausesLeft > 0) {
     const to = { ...state, paused: !state.paused, pausesLeft: state.pausesLeft - 1, redirectedPaused: 0 };
     yield { name: state.paused ? 'shunt: resume' : 'shunt: pause', to };
+  }
+  if (state.changesLeft > 0 && !state.unraised) {
+    const to = { ...state, stopped: !state.stopped, changesLeft: state.changesLeft - 1, unraised: true };
+    yield { name: `shunt: changes a map (${state.stopped ? 'redirects may go on' : 'no redirects'})`, to };
+  }
+  if (state.unraised) {
+    yield { name: 'shunt: raises the epoch', to: { ...state, unraised: false, stale: true, redirectedPaused: 0 } };
   }
   if (!state.eventLeft || (state.at !== 'wait' && state.at !== 'call')) return;
   const past = { ...state, eventLeft: false };

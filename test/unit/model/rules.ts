@@ -4,6 +4,8 @@
 export interface Rules {
   /** message_outcome: settings.paused makes the message go by TCP. */
   readonly pause: boolean;
+  /** standing_renew: look at members, policy and options again when the epoch was raised. */
+  readonly epoch: boolean;
   /** message_outcome: redirect only when the peer's copied_seq equals my write_seq. */
   readonly handover: boolean;
   /** message_outcome: no more unread bytes than max_queued_bytes. */
@@ -27,6 +29,7 @@ export interface Rules {
 /** What bpf/include/fastpath_*.h does today. */
 export const CODE: Rules = {
   pause: true,
+  epoch: true,
   handover: true,
   credit: true,
   edge: true,
@@ -72,6 +75,10 @@ export interface Scenario {
   readonly memoryShort?: boolean;
   /** How often `paused` may change. Default 0. */
   readonly pauses?: number;
+  /** How often members, policy or options may change, each time followed by the epoch. Default 0. */
+  readonly changes?: number;
+  /** What these changes are. Default PAUSED: a workload is paused, and resumed. */
+  readonly standing?: 'PAUSED' | 'POLICY' | 'OPTION';
   /** How the sender may end the connection, at any moment. Default: not at all. */
   readonly end?: 'half-close' | 'reset';
   /** What else may happen once, at any moment. Default: nothing. */

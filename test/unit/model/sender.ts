@@ -11,6 +11,7 @@ type OutcomeName = Exclude<keyof typeof Outcome, 'COUNT'>;
 export const READS: readonly (readonly [WriterAt, readonly OutcomeName[]])[] = [
   ['settings', ['PAUSED']],
   ['phase', ['UNLINKED']],
+  ['standing', ['POLICY', 'OPTION', 'PAUSED']],
   ['cookie', ['STALE_PEER']],
   ['nonblocking', ['READER_REFUSED', 'READER_BLOCKING']],
   ['waiting', ['READER_UNKNOWN', 'READER_EDGE']],
@@ -79,6 +80,11 @@ function creditOutcome(state: State, bytes: number, scenario: Scenario, rules: R
   return 'REDIRECTED';
 }
 
+/** Since the epoch was raised, or the pause was set, every later message must see it. */
+function isStopped({ paused, stopped, unraised }: State): boolean {
+  return paused || (stopped && !unraised);
+}
+
 /** The read that comes next, and what follows from it. */
 function* verdict(state: State, index: number, scenario: Scenario, rules: Rules): Generator<Step<State>> {
   const { at, message } = state.writers[index]!;
@@ -99,6 +105,12 @@ function* verdict(state: State, index: number, scenario: Scenario, rules: Rules)
     case 'phase':
       yield decide(state.linked ? 'REDIRECTED' : 'UNLINKED', 'is linked');
       break;
+    case 'standing': {
+      const renewed = state.stale && rules.epoch ? { ...state, stale: false, standing: state.stopped } : state;
+      const outcome = renewed.standing ? (scenario.standing ?? 'PAUSED') : 'REDIRECTED';
+      yield decide(outcome, 'finds that nothing lasting stands against it', renewed);
+      break;
+    }
     case 'cookie':
       yield decide(state.at === 'closed' ? 'STALE_PEER' : 'REDIRECTED', 'finds the peer by its cookie');
       break;
@@ -127,7 +139,7 @@ function* verdict(state: State, index: number, scenario: Scenario, rules: Rules)
       yield decide(found ? 'REDIRECTED' : 'FAILED', 'outcome REDIRECTED, lets its lock go', {
         ...state,
         queuedBytes: found ? state.queuedBytes + message.length : state.queuedBytes,
-        redirectedPaused: state.redirectedPaused + (found && state.paused ? 1 : 0),
+        redirectedPaused: state.redirectedPaused + (found && isStopped(state) ? 1 : 0),
       });
     }
   }

@@ -9,6 +9,7 @@ export type WriterAt =
   | 'idle'
   | 'settings'
   | 'phase'
+  | 'standing'
   | 'cookie'
   | 'nonblocking'
   | 'waiting'
@@ -51,8 +52,17 @@ export interface State {
   readonly writeSeq: number;
   readonly paused: boolean;
   readonly pausesLeft: number;
-  /** Redirects since `paused` was set. */
+  /** Redirects since `paused` was set, or the epoch raised after something else stopped them. */
   readonly redirectedPaused: number;
+  /** What the maps say of members, policy and options: no redirects. */
+  readonly stopped: boolean;
+  readonly changesLeft: number;
+  /** `stopped` changed, and the epoch was not raised yet. */
+  readonly unraised: boolean;
+  /** The epoch is another one than when `standing` was found. */
+  readonly stale: boolean;
+  /** `stopped`, as it was found: `standing` of the state. */
+  readonly standing: boolean;
 
   readonly senderPromoted: boolean;
   /** looked: reader_refusal passed, the key is not in `sockets` yet. deleted: it was, somebody took it away. */
@@ -102,6 +112,11 @@ export function startOf(scenario: Scenario): State {
     paused: false,
     pausesLeft: scenario.pauses ?? 0,
     redirectedPaused: 0,
+    stopped: false,
+    changesLeft: scenario.changes ?? 0,
+    unraised: false,
+    stale: false,
+    standing: false,
     senderPromoted: linked,
     reader: linked ? 'promoted' : 'new',
     linked,

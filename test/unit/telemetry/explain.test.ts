@@ -13,6 +13,9 @@ const STATE: SocketState = {
   peerCookie: 0n,
   peerCgroupId: 0n,
   sinceNs: NOW_NS - 3_000_000_000n,
+  clientCgroupId: 0n,
+  optionEpoch: 0n,
+  original: { ipBe: 0, portBe: 0 },
   writer: 0n,
   phase: Phase.NEW,
   refusal: 0,
@@ -25,6 +28,10 @@ const STATE: SocketState = {
   linkedSeq: 0,
   crowded: 0,
   behind: 0,
+  epoch: 0,
+  standing: 0,
+  peerReader: 0,
+  peerBlocking: 0,
 };
 const FACTS: SocketFacts = {
   pid: 12,
@@ -34,6 +41,7 @@ const FACTS: SocketFacts = {
   segmentsIn: 9,
   nonBlocking: true,
   reader: 'AUTO',
+  workloadPaused: false,
   state: undefined,
   flow: undefined,
   queue: undefined,
@@ -147,15 +155,18 @@ describe('the details about a promoted socket', () => {
   it('warn of what a promoted socket must not do', () => {
     const { sentences } = explainSocket({
       ...FACTS,
-      state: { ...LINKED, vetoed: 42 },
+      state: { ...LINKED, vetoed: 42, standing: Outcome.POLICY },
       nonBlocking: false,
+      workloadPaused: true,
       flow: flow(1n, 2n, {}),
       fastPath: { ...FACTS.fastPath, paused: true },
     });
     expect(sentences.slice(1)).toEqual([
       'it has sent nothing yet',
       'the fast path is paused: every message goes by TCP now',
-      'SO_PEEK_OFF was set after the promotion and is not honoured',
+      'its workload is paused: every message goes by TCP now (shunt resume)',
+      'its messages go by TCP: policy would refuse the connection by now',
+      'SO_PEEK_OFF was set after the promotion: its messages go by TCP',
       'it was made blocking after the promotion: recv(2) may answer EAGAIN (nginx, pid 12)',
     ]);
   });
