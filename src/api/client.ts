@@ -84,11 +84,13 @@ export class ApiClient implements AsyncDisposable {
   plan(request: ApplyRequest): Promise<ApplyResult> {
     return this.#call('POST', '/v1/plan', request);
   }
-  pause(): Promise<void> {
-    return this.#call('POST', '/v1/pause');
+  /** @param workload NAMESPACE/NAME. Default: all. */
+  pause(workload?: string): Promise<void> {
+    return this.#call('POST', '/v1/pause', { workload });
   }
-  resume(): Promise<void> {
-    return this.#call('POST', '/v1/resume');
+  /** @param workload As in {@link pause}. */
+  resume(workload?: string): Promise<void> {
+    return this.#call('POST', '/v1/resume', { workload });
   }
   /** Takes the instance down and ends the supervisor; its memory of what is left is the answer. */
   down(): Promise<ApplyResult> {

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { pipeline, Readable } from 'node:stream';
 import { ShuntError } from '../errors.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
-import type { AdHocRequest, ApiError, ApplyRequest } from './types.ts';
+import type { AdHocRequest, ApiError, ApplyRequest, PauseRequest } from './types.ts';
 
 /** Largest request body: 32 MiB, twice what the configuration reader takes. More is refused with 413. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -40,8 +40,8 @@ const ROUTES: Readonly<Record<string, Handler>> = {
     supervisor.telemetry.metrics(query.get('format') === 'json' ? 'json' : 'text', query.get('cost') ?? undefined),
   'POST /v1/apply': (supervisor, body) => supervisor.apply((body as ApplyRequest).sources),
   'POST /v1/plan': (supervisor, body) => supervisor.plan((body as ApplyRequest).sources),
-  'POST /v1/pause': (supervisor) => supervisor.setPaused(true),
-  'POST /v1/resume': (supervisor) => supervisor.setPaused(false),
+  'POST /v1/pause': (supervisor, body) => supervisor.setPaused(true, (body as PauseRequest).workload),
+  'POST /v1/resume': (supervisor, body) => supervisor.setPaused(false, (body as PauseRequest).workload),
   'POST /v1/down': (supervisor) => supervisor.down(),
   'POST /v1/workloads': (supervisor, body) => supervisor.addAdHoc(body as AdHocRequest),
   'DELETE /v1/workloads/': (supervisor, _body, rest) => supervisor.removeAdHoc(rest),

@@ -33,6 +33,10 @@ export interface Memory {
 
 export interface FastPathStatus {
   readonly state: 'on' | 'paused' | 'off';
+  /** Workloads that are paused of themselves, sorted. */
+  readonly pausedWorkloads: readonly string[];
+  /** Sockets that were promoted and made blocking afterwards, so far: their recv(2) may answer EAGAIN. */
+  readonly becameBlocking: number;
   readonly messages: Readonly<Record<string, number>>;
   readonly bytes: Readonly<Record<string, number>>;
   /** Bytes that went from socket to socket. */
@@ -53,6 +57,8 @@ export interface WorkloadStatus {
   readonly pids: readonly number[];
   readonly restarts: number;
   readonly fastPath: 'auto' | 'sender-only' | 'off';
+  /** True: `shunt pause WORKLOAD`. */
+  readonly paused: boolean;
   readonly memory: Memory;
   readonly namespacePath: string;
   readonly cgroup: string;
@@ -182,6 +188,12 @@ export interface AdHocResult {
   readonly ip: string;
   /** How the command must be started. */
   readonly splice: 'refused' | 'allowed';
+}
+
+/** Body of POST /v1/pause and /v1/resume. */
+export interface PauseRequest {
+  /** NAMESPACE/NAME. Absent: all; who is paused of itself stays so. */
+  readonly workload?: string;
 }
 
 /** Body of every answer that is not 2xx. */

@@ -123,13 +123,13 @@ add('metrics', "Print the instance's metrics in Prometheus' text format")
     command(async (ctx, options: { cost?: number }) => (await import('./commands/metrics.ts')).metrics(ctx, options)),
   );
 
-add('pause', 'Send every message by TCP from now on').action(
-  command(async (ctx) => (await import('./commands/pause.ts')).pause(ctx)),
-);
+add('pause', 'Send every message by TCP from now on; of one workload, what it sends and receives')
+  .argument('[workload]', 'NAMESPACE/NAME, or NAME in namespace default; default: all')
+  .action(command(async (ctx, name?: string) => (await import('./commands/pause.ts')).pause(ctx, name)));
 
-add('resume', 'Use the fast path again').action(
-  command(async (ctx) => (await import('./commands/pause.ts')).resume(ctx)),
-);
+add('resume', 'Use the fast path again')
+  .argument('[workload]', 'as for pause; a workload that is paused of itself stays so until it is named')
+  .action(command(async (ctx, name?: string) => (await import('./commands/pause.ts')).resume(ctx, name)));
 
 add('run', 'Run a program as a workload of the mesh')
   .argument('<command...>', 'program and its arguments')

@@ -1,5 +1,8 @@
 /** What `shunt status` says. */
 import type { FastPathStatus, Status } from '../api/types.ts';
+import { cgroupId } from '../bpf/cgroup.ts';
+import type { Topology } from '../config/topology.ts';
+import { type ResourceKey, workloadCgroup } from '../instance.ts';
 import { memoryOf } from '../telemetry/memory.ts';
 import { named, shareOf } from '../telemetry/outcomes.ts';
 import { outcomesOf } from './flows.ts';
@@ -8,10 +11,11 @@ import type { AppliedState } from './state.ts';
 
 export function statusOf(
   startedAt: Date,
-  { instance, envoy, runner, dataplane }: Parts,
+  parts: Parts,
   applied: AppliedState | undefined,
   lastError: string | undefined,
 ): Status {
+  const { instance, envoy, runner, dataplane } = parts;
   const model = applied?.topology.model;
   const workloads = (model?.workloads ?? []).map((workload) => ({ workload, ...runner.state(workload.key) }));
   const counters = dataplane.opened?.readCounters() ?? {};
@@ -37,18 +41,36 @@ export function statusOf(
     workloads: { total: workloads.length, running: workloads.filter(({ state }) => state === 'running').length },
     services: model?.services.length ?? 0,
     policies: model?.policies.length ?? 0,
-    fastPath: fastPathOf(dataplane.opened?.isPaused() ?? false, counters, isArmed),
+    fastPath: {
+      ...fastPathOf(dataplane.opened?.isPaused() ?? false, counters, isArmed),
+      pausedWorkloads: applied === undefined ? [] : pausedWorkloads(parts, applied.topology),
+    },
     counters: Object.fromEntries(Object.entries(counters).map(([name, count]) => [name, Number(count)])),
     problems,
   };
 }
 
-function fastPathOf(paused: boolean, counters: Readonly<Record<string, bigint>>, enabled: boolean): FastPathStatus {
+/** Those that are paused of themselves, by key, sorted. */
+export function pausedWorkloads({ instance, dataplane }: Parts, { model }: Topology): ResourceKey[] {
+  const members = dataplane.opened?.readMembers();
+  if (members === undefined || members.size === 0) return [];
+  return model.workloads
+    .map(({ key }) => key)
+    .filter((key) => members.get(cgroupId(workloadCgroup(instance, key)))?.paused)
+    .sort();
+}
+
+function fastPathOf(
+  paused: boolean,
+  counters: Readonly<Record<string, bigint>>,
+  enabled: boolean,
+): Omit<FastPathStatus, 'pausedWorkloads'> {
   const { messages, bytes } = outcomesOf(counters);
   return {
     state: !enabled ? 'off' : paused ? 'paused' : 'on',
     messages: named(messages),
     bytes: named(bytes),
+    becameBlocking: Number(counters['became-blocking'] ?? 0n),
     ...shareOf(bytes),
   };
 }

@@ -22,7 +22,7 @@ import { EnvoyProcess } from './envoy-process.ts';
 import { lockInstance } from './lock.ts';
 import { applyMembers, type Parts, reconcile } from './reconcile.ts';
 import { type AppliedState, readApplied } from './state.ts';
-import { statusOf } from './status.ts';
+import { pausedWorkloads, statusOf } from './status.ts';
 import { takeDown } from './takedown.ts';
 import { Telemetry } from './telemetry.ts';
 import { WorkloadRunner } from './workload-runner.ts';
@@ -99,12 +99,25 @@ export class Supervisor {
     return { changes: describeChanges(this.#applied, this.#place(sources)) };
   }
 
-  async setPaused(paused: boolean): Promise<void> {
+  /** Of all, or of one workload. @throws E_USAGE when there is no such workload, or no fast path for it. */
+  async setPaused(paused: boolean, workload?: string): Promise<void> {
     await this.#enqueue(async () => {
-      if (paused) this.#parts.dataplane.current.pause();
-      else this.#parts.dataplane.current.resume();
-      this.#log.info(paused ? 'fast path paused' : 'fast path resumed');
+      const dataplane = this.#parts.dataplane.current;
+      if (workload !== undefined) this.#setWorkloadPaused(workload, paused);
+      else if (paused) dataplane.pause();
+      else dataplane.resume();
+      this.#log.info(paused ? 'fast path paused' : 'fast path resumed', { workload });
     });
+  }
+
+  #setWorkloadPaused(name: string, paused: boolean): void {
+    const { topology } = this.#needApplied();
+    const key = topology.model.workloads.find((workload) => workload.key === name)?.key;
+    if (key === undefined) throw new ShuntError('E_USAGE', `${name}: no such workload; see: shunt workloads`);
+    const { current } = this.#parts.dataplane;
+    const cgroup = workloadCgroup(this.instance, key);
+    const isMember = paused ? current.pauseMember(cgroup) : current.resumeMember(cgroup);
+    if (!isMember) throw new ShuntError('E_USAGE', `${name}: the fast path is off; see: shunt status`);
   }
 
   async addAdHoc(request: AdHocRequest): Promise<AdHocResult> {
@@ -146,6 +159,7 @@ export class Supervisor {
   workloadStatus(): WorkloadStatus[] {
     if (this.#applied === undefined) return [];
     const { topology, adHoc } = this.#applied;
+    const paused = pausedWorkloads(this.#parts, topology);
     return topology.model.workloads.map((workload) => {
       const { state, restarts, pids } = this.#parts.runner.state(workload.key);
       return {
@@ -157,6 +171,7 @@ export class Supervisor {
         pids,
         restarts,
         fastPath: workload.fastPath,
+        paused: paused.includes(workload.key),
         memory: memoryOf(pids),
         namespacePath: netnsPath(netnsName(this.instance.name, workload.key)),
         cgroup: workloadCgroup(this.instance, workload.key),

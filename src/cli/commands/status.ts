@@ -26,6 +26,17 @@ function lines(now: Status): string {
       'fast path',
       `${now.fastPath.state}, ${percent(now.fastPath.share)} of ${bytes(now.fastPath.safeReaderBytes)} towards safe readers`,
     ],
+    ...(now.fastPath.pausedWorkloads.length === 0
+      ? []
+      : [['paused', now.fastPath.pausedWorkloads.join(', ')] as [string, string]]),
+    ...(now.fastPath.becameBlocking === 0
+      ? []
+      : [
+          ['made blocking', `${now.fastPath.becameBlocking} promoted sockets; see: shunt flows --all`] as [
+            string,
+            string,
+          ],
+        ]),
     ...now.problems.map((problem): [string, string] => ['problem', problem]),
   ];
   const outcomes = Object.keys(now.fastPath.messages)

@@ -12,7 +12,7 @@ export async function workloads(context: Context): Promise<void> {
         one.adHoc ? `${one.state} (ad hoc)` : one.state,
         one.ip,
         one.principal,
-        one.fastPath,
+        one.paused ? `${one.fastPath}, paused` : one.fastPath,
         one.pids.length,
         one.restarts,
         bytes(one.memory.pssBytes),
