@@ -69,7 +69,13 @@ export class FastPath implements Disposable {
 
   /** Paused: all goes by TCP, with the programs attached. */
   pause(paused: boolean): void {
-    this.#settingsMap.set(0, { ...this.settings, paused: paused ? 1 : 0, outboundPort: 0, workloadCgroupLevel: 0, epoch: 0 });
+    this.#settingsMap.set(0, {
+      ...this.settings,
+      paused: paused ? 1 : 0,
+      outboundPort: 0,
+      workloadCgroupLevel: 0,
+      epoch: 0,
+    });
   }
 
   /** Bytes that promoted sockets sent since the start, by outcome (`REDIRECTED`, `HANDOVER`, …). */
