@@ -8,6 +8,7 @@
  *
  *   list       {"NAME": "FILE's part", ...} of all cases
  *   open NAME  makes a connection for this case, and sends a few messages each way over it: {}
+ *   talk       sends a few messages more: {}
  *   run        does what the case is about: {"LABEL": "VALUE", ...}, and closes the connection
  *
  * Exit status 0 at the end of input; 1: something failed that no case is about.
@@ -122,6 +123,14 @@ static void pass(struct pair *pair, enum side from)
 		die("recv");
 }
 
+static void talk(struct pair *pair)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		pass(pair, CLIENT);
+		pass(pair, SERVER);
+	}
+}
+
 static const struct semantic *case_find(const char *name)
 {
 	for (size_t i = 0; i < PARTS; i++)
@@ -154,10 +163,9 @@ static void serve(void)
 			pair = pair_open();
 			if (semantic->prepare)
 				semantic->prepare(&pair);
-			for (int i = 0; i < ROUNDS; i++) {
-				pass(&pair, CLIENT);
-				pass(&pair, SERVER);
-			}
+			talk(&pair);
+		} else if (!strcmp(line, "talk\n") && semantic) {
+			talk(&pair);
 		} else if (!strcmp(line, "run\n") && semantic) {
 			semantic->run(&pair);
 			pair_close(&pair, CLIENT);

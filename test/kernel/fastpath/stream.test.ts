@@ -125,6 +125,8 @@ describe('the send buffer', () => {
     await client.do('wait', 'level');
     // Promotes the client. The server has read nothing since, so that nothing may be redirected towards it.
     await server.do('write', 1);
+    // nominated by that segment, linked by the next
+    if (sandbox.fastPath.enter()) await server.do('write', 1);
     expect(sandbox.fastPath.count('LINKED')).toBe(1);
     for (let sent = 0; sent < 40; sent += 1) await client.do('write', 1000);
     expect(sandbox.fastPath.messages('HANDOVER')).toBe(40);

@@ -39,6 +39,11 @@ export class Subject implements AsyncDisposable {
     await this.#ask(`open ${name}`);
   }
 
+  /** A few messages more. */
+  async talk(): Promise<void> {
+    await this.#ask('talk');
+  }
+
   async run(): Promise<Seen> {
     return await this.#ask('run');
   }
