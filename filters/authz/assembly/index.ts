@@ -2,7 +2,6 @@
 import { registerRoot } from "proxy-wasm-sdk/assembly";
 import { AuthzRoot } from "./root";
 
-export * from "proxy-wasm-sdk/assembly/exports/base";
-export * from "proxy-wasm-sdk/assembly/exports/request-headers";
+export * from "proxy-wasm-sdk/assembly/exports/headers-only";
 
 registerRoot(() => new AuthzRoot());

@@ -4,7 +4,6 @@ import {
   BytesMap,
   Counter,
   GrpcStatus,
-  HttpContext,
   localReply,
   log,
   LogLevel,
@@ -61,12 +60,8 @@ export class AuthzRoot extends RootContext {
     return true;
   }
 
-  createHttpContext(): HttpContext {
-    return new AuthzRequest(this);
-  }
-
-  /** Decides one request; a host that lacks a property gives a denial. */
-  decide(): Action {
+  /** Decides; a host that lacks a property gives a denial. */
+  onRequest(size: i32, endOfStream: bool): Action {
     const config = this.config;
     const source = config.mtls ? this.peer() : this.workload();
     if (source < 0) return this.deny(NO_SOURCE);
@@ -136,16 +131,6 @@ export class AuthzRoot extends RootContext {
 
 function count(counter: Counter | null): void {
   if (counter !== null) counter.increment();
-}
-
-class AuthzRequest extends HttpContext {
-  constructor(private root: AuthzRoot) {
-    super();
-  }
-
-  onRequestHeaders(count: i32, endOfStream: bool): Action {
-    return this.root.decide();
-  }
 }
 
 /** The part of a path that policies see: up to the first `?` or `#`. */

@@ -81,6 +81,11 @@ export abstract class RootContext extends Context {
     return new HttpContext();
   }
 
+  /** The headers of one request, with `exports/headers-only`; then no HttpContext is made. */
+  onRequest(count: i32, endOfStream: bool): Action {
+    return Action.Continue;
+  }
+
   /** One for each connection, where the plugin is a network filter; null where it is an HTTP filter. */
   createTcpContext(): TcpContext | null {
     return null;

@@ -7,6 +7,17 @@ export class ContextMap {
   private contexts: StaticArray<Context | null> = new StaticArray<Context | null>(64);
   private count: i32 = 0;
 
+  get size(): i32 {
+    return this.count;
+  }
+
+  /** In no order. */
+  get keys(): u32[] {
+    const keys: u32[] = [];
+    for (let i = 0; i < this.ids.length; i++) if (this.contexts[i] !== null) keys.push(this.ids[i]);
+    return keys;
+  }
+
   find(id: u32): Context | null {
     return unchecked(this.contexts[this.slot(id)]);
   }

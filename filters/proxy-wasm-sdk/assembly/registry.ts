@@ -15,6 +15,10 @@ export function registerRoot(create: () => RootContext): void {
 export function contextOf(id: u32): Context | null {
   return contexts.find(id);
 }
+/** @internal Numbers of all contexts, in no order. */
+export function contextIds(): u32[] {
+  return contexts.keys;
+}
 /** @internal */
 export function rootOf(id: u32): RootContext | null {
   const context = contexts.find(id);

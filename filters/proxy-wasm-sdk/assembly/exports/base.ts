@@ -1,35 +1,13 @@
-/** What every filter exports: `export * from "proxy-wasm-sdk/assembly/exports/base"`. */
-import { allocate, enter, leave } from "../arena";
-import { configuration } from "../body";
-import { contextOf, create, remove, rootOf } from "../registry";
+/** What a filter exports: `export * from "proxy-wasm-sdk/assembly/exports/base"`. */
+import { enter, leave } from "../arena";
+import { contextOf, create, remove } from "../registry";
 
-export function proxy_abi_version_0_2_1(): void {}
-
-/** The host takes memory here for what it hands out. */
-export function proxy_on_memory_allocate(size: u32): usize {
-  return allocate(size);
-}
+export * from "./vm";
 
 export function proxy_on_context_create(id: u32, parent: u32): void {
   enter();
   create(id, parent);
   leave();
-}
-
-export function proxy_on_vm_start(id: u32, size: i32): u32 {
-  enter();
-  const root = rootOf(id);
-  const ok = root !== null && root.onStart(configuration(true, size));
-  leave();
-  return ok ? 1 : 0;
-}
-
-export function proxy_on_configure(id: u32, size: i32): u32 {
-  enter();
-  const root = rootOf(id);
-  const ok = root !== null && root.onConfigure(configuration(false, size));
-  leave();
-  return ok ? 1 : 0;
 }
 
 export function proxy_on_delete(id: u32): void {
