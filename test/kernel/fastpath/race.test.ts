@@ -3,14 +3,11 @@
  * processors and receive-packet steering, so that TCP receives on one while the sender goes on on the other.
  */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { allNeed } from '../../support/capabilities.ts';
 import { patient } from '../../support/patience.ts';
+import { compileFastPath } from './compile.ts';
 import { NATIVE } from './peer.ts';
 import { IPS, IPV6, Sandbox, type SandboxOptions } from './sandbox.ts';
 
@@ -95,24 +92,8 @@ describe('delivers every byte of racing connections in order', () => {
 });
 
 test('is a race that catches a fast path without the handover check', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'shunt-race-'));
-  try {
-    const object = join(directory, 'fastpath.bpf.o');
-    compile(object, '-DSHUNT_TEST_WITHOUT_HANDOVER');
-    await using sandbox = new Sandbox({ ...SETTINGS, object });
-    const tally = await race(sandbox, 'a', '127.0.0.1', CONNECTIONS_WRONG);
-    expect(tally.reordered).toBeGreaterThan(CONNECTIONS_WRONG / 100);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  using object = compileFastPath('-DSHUNT_TEST_WITHOUT_HANDOVER');
+  await using sandbox = new Sandbox({ ...SETTINGS, object: object.path });
+  const tally = await race(sandbox, 'a', '127.0.0.1', CONNECTIONS_WRONG);
+  expect(tally.reordered).toBeGreaterThan(CONNECTIONS_WRONG / 100);
 });
-
-function compile(object: string, define: string): void {
-  const root = fileURLToPath(new URL('../../..', import.meta.url));
-  const machine = execFileSync('uname', ['-m'], { encoding: 'utf8' }).trim();
-  const include = ['-Ibpf/include', `-I/usr/include/${machine}-linux-gnu`];
-  execFileSync('clang', ['-target', 'bpf', '-O2', '-g', define, ...include, '-c', 'bpf/fastpath.bpf.c', '-o', object], {
-    cwd: root,
-    stdio: 'pipe',
-  });
-}

@@ -1,0 +1,119 @@
+/** Loads of every kind at once, checked byte by byte, while pauses, credit and memory come and go. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { Reader } from '../../../src/generated/abi.ts';
+import { allNeed } from '../../support/capabilities.ts';
+import { patient } from '../../support/patience.ts';
+import { compileFastPath } from '../fastpath/compile.ts';
+import { type Group, IPS, IPV6, Sandbox, type SandboxOptions, type Side } from '../fastpath/sandbox.ts';
+import { CREDIT_MAX, Disturbance } from './disturbance.ts';
+import { ALL_WELL, chaosLoad, type LoadOptions, type Tally } from './load.ts';
+
+allNeed('fast path');
+
+/** What readers of a cgroup are said to do, as well as what native/chaos does there. */
+const ROUTES = [
+  ['IPv4 on lo', 'a', '127.0.0.1', 'auto'],
+  ['IPv6 on a veth, greedy', 'b', IPV6.b, 'greedy'],
+  ['IPv6 on lo, greedy', 'a', '::1', 'greedy'],
+  ['v4-mapped on a veth', 'b', `::ffff:${IPS.b}`, 'auto'],
+] as const;
+/** Over all routes: more to be surer (CONTRIBUTING.md). */
+const SECONDS_ALL = Number(process.env.SHUNT_CHAOS_SECONDS || 16);
+const SECONDS = Math.max(2, Math.ceil(SECONDS_ALL / ROUTES.length));
+const TIMEOUT_MS = patient(SECONDS * 1000 + 90_000);
+const SEED = process.env.SHUNT_CHAOS_SEED;
+const REPLAY = { seconds: SECONDS, ...(SEED === undefined ? {} : { seed: SEED }) };
+/** Of what the kernel holds for TCP on either side. */
+const BUFFER_MAX = 1024 * 1024;
+const MESSAGE_MAX = 512 * 1024;
+const SETTINGS: SandboxOptions = { settings: { promoteAfterSegments: 2, maxQueuedBytes: CREDIT_MAX } };
+
+/** Sends and receives with bounded buffers, steered to every processor. */
+function prepare(sandbox: Sandbox): void {
+  sandbox.steer();
+  const buffers = ['rmem', 'wmem'].map((name) => `net.ipv4.tcp_${name}=4096 131072 ${BUFFER_MAX}`);
+  for (const side of ['a', 'b'] as const) {
+    execFileSync('nsenter', [`--net=${sandbox.netns(side)}`, 'sysctl', '-qw', ...buffers], { stdio: 'pipe' });
+  }
+}
+
+interface Kind {
+  readonly server: Side;
+  readonly ip: string;
+  /** What the fast path is told of the readers. */
+  readonly said: 'auto' | 'greedy';
+  /** Do the edge-triggered ones read until EAGAIN? */
+  readonly greedy: boolean;
+}
+
+async function load(
+  sandbox: Sandbox,
+  { server, ip, said, greedy }: Kind,
+  options: Pick<LoadOptions, 'seconds' | 'seed' | 'stallMs'>,
+): Promise<Tally> {
+  const groups = ['client', 'server'] as const;
+  if (said === 'greedy') for (const group of groups) sandbox.fastPath.addMember(sandbox.cgroup(group), Reader.GREEDY);
+  const place = (side: Side, group: Group) => ({ netns: sandbox.netns(side), cgroup: sandbox.cgroup(group), greedy });
+  return await chaosLoad({ server: place(server, 'server'), client: place('a', 'client'), ip, ...options });
+}
+
+/** Bytes that the machine's TCP sockets hold now. */
+function memoryHeld(): number {
+  const pages = /^TCP: .* mem (\d+)$/m.exec(readFileSync('/proc/net/sockstat', 'utf8'))?.[1];
+  return Number(pages) * 4096;
+}
+
+describe('all is well, and nothing stalls, under a load of all kinds', () => {
+  test.each(ROUTES)('over %s', { timeout: TIMEOUT_MS }, async (_, server, ip, said) => {
+    await using sandbox = new Sandbox(SETTINGS);
+    prepare(sandbox);
+    let peak = 0;
+    const timer = setInterval(() => {
+      peak = Math.max(peak, memoryHeld());
+    }, 50);
+    let tally: Tally;
+    try {
+      await using _disturbance = new Disturbance(sandbox.fastPath);
+      tally = await load(sandbox, { server, ip, said, greedy: said === 'greedy' }, REPLAY);
+    } finally {
+      clearInterval(timer);
+    }
+    const found = JSON.stringify({ ...tally, peak, outcomes: sandbox.fastPath.outcomes() });
+    if (process.env.SHUNT_CHAOS_SECONDS !== undefined) console.log(found);
+    expect(tally, found).toMatchObject(ALL_WELL);
+    // That it was a load of all kinds, and went both ways.
+    expect(Math.min(...Object.values(tally.ways)), found).toBeGreaterThan(0);
+    for (const outcome of ['REDIRECTED', 'HANDOVER', 'CREDIT', 'PAUSED'] as const) {
+      expect(sandbox.fastPath.messages(outcome), `${outcome}: ${found}`).toBeGreaterThan(0);
+    }
+    expect(tally.mostUnderWay, found).toBeLessThanOrEqual(2 * BUFFER_MAX + CREDIT_MAX + MESSAGE_MAX);
+    expect(sandbox.fastPath.flows()).toHaveLength(0);
+  });
+});
+
+const WRONG = { server: 'a', ip: '127.0.0.1', said: 'greedy' } as const;
+
+test('finds wrong bytes where the handover is not checked', { timeout: TIMEOUT_MS }, async () => {
+  using object = compileFastPath('-DSHUNT_TEST_WITHOUT_HANDOVER');
+  await using sandbox = new Sandbox({ ...SETTINGS, object: object.path });
+  prepare(sandbox);
+  let tally: Tally;
+  do tally = await load(sandbox, { ...WRONG, greedy: true }, { seconds: 2 });
+  while (tally.wrong === 0);
+  // A wrong byte is a connection's last: nothing is lost silently.
+  expect(tally.complaints.join('\n')).toMatch(/wrong: connection 0x[0-9a-f]+, (client|server), \d+ bytes from \d+ on/);
+});
+
+test('finds stalls where readers that stop at a short read are said to be greedy', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  await using sandbox = new Sandbox({ settings: { ...SETTINGS.settings, maxQueuedBytes: 10_000 } });
+  prepare(sandbox);
+  let tally: Tally;
+  do tally = await load(sandbox, { ...WRONG, greedy: false }, { seconds: 1, stallMs: 200 });
+  while (tally.stalls === 0);
+  expect(tally.wrong).toBe(0);
+  expect(tally.complaints.join('\n')).toMatch(/stall: connection 0x[0-9a-f]+, .*: \d+ bytes sent, \d+ received/);
+});

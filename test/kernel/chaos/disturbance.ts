@@ -1,0 +1,54 @@
+/** Pauses, credit and shortage of memory that come and go by chance while a load runs. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { FastPath } from '../../support/fastpath-fixture.ts';
+
+const INTERVAL_MS_MAX = 100;
+const CREDITS = [0, 1000, 64 * 1024, 1024 * 1024];
+/** The largest credit that it ever gives. */
+export const CREDIT_MAX = Math.max(...CREDITS);
+const TCP_MEM = '/proc/sys/net/ipv4/tcp_mem';
+
+export class Disturbance implements AsyncDisposable {
+  readonly #fastPath: FastPath;
+  readonly #tcpMem = readFileSync(TCP_MEM, 'utf8');
+  readonly #ended: Promise<void>;
+  #ending = false;
+
+  /** Begins at once. Dispose it: all is as it was. */
+  constructor(fastPath: FastPath) {
+    this.#fastPath = fastPath;
+    this.#ended = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#ending) {
+      const chance = Math.random();
+      if (chance < 0.2) this.#fastPath.change({ paused: 1 });
+      else if (chance < 0.5) this.#fastPath.change({ paused: 0 });
+      else if (chance < 0.9) this.#fastPath.change({ maxQueuedBytes: CREDITS[Math.floor(Math.random() * 4)] ?? 0 });
+      else await this.#starve();
+      await pause(Math.random() * INTERVAL_MS_MAX);
+    }
+  }
+
+  /** The machine's: the kernel is short of memory for TCP for some milliseconds. */
+  async #starve(): Promise<void> {
+    const most = this.#tcpMem.trim().split(/\s+/)[2];
+    writeFileSync(TCP_MEM, `1 1 ${most}`);
+    try {
+      await pause(Math.random() * 20);
+    } finally {
+      writeFileSync(TCP_MEM, this.#tcpMem);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending = true;
+    await this.#ended;
+    this.#fastPath.change({ paused: 0, maxQueuedBytes: CREDIT_MAX });
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}
