@@ -1,15 +1,20 @@
 /**
  * What a policy costs in Envoy: CPU time per request of one worker without a filter, with Envoy's own RBAC filter, and with
- * the authz filter, for the same rules. The matching rule is the last one, which is the worst for a list.
+ * the authz filter, for the same rules. The matching rule is the last one, which is the worst for a list. A WASM filter that
+ * does nothing shows what of authz is the price of WASM.
  *
  * CPU time and not latency: it is what the filter adds, and the machine's other work does not show in it.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { AuthzConfiguration } from '../src/policy/l7.ts';
 import { type Json, TestEnvoy } from '../test/filters/support/envoy.ts';
 import { cluster, httpListener, virtualHost } from '../test/filters/support/envoy-config.ts';
 import { nativeFilters, nativeRoute } from '../test/filters/support/native-rbac.ts';
-import { authzModulePath, wasmFilter } from './filters/authz-filter.ts';
+import { authzFilter, authzModulePath } from './filters/authz-filter.ts';
 import { cpuTimeNs } from './filters/cpu-time.ts';
+import { emptyFilter } from './filters/empty-filter.ts';
 import { http1Load, http2Load, type LoadOptions } from './filters/load.ts';
 import type { Benchmark, BenchmarkOptions, Group, Measurement, Metric, Prepared } from './harness/benchmark.ts';
 
@@ -31,10 +36,14 @@ export const benchmark: Benchmark = {
 
 async function prepare(options: BenchmarkOptions): Promise<Prepared> {
   await using undo = new AsyncDisposableStack();
+  const dir = undo.adopt(mkdtempSync(join(tmpdir(), 'shunt-bench-filters-')), (path) =>
+    rmSync(path, { recursive: true, force: true }),
+  );
+  const empty = emptyFilter(dir);
   const upstream = undo.use(await TestEnvoy.start(() => ({ listeners: [answering()], clusters: [] })));
   const port = await upstream.port('upstream');
   const envoy = undo.use(
-    await TestEnvoy.start(() => ({ listeners: listeners(), clusters: [cluster(DESTINATION, port)] })),
+    await TestEnvoy.start(() => ({ listeners: listeners(empty), clusters: [cluster(DESTINATION, port)] })),
   );
   const measure = async (listener: string, load: (options: LoadOptions) => Promise<number>): Promise<Measurement> => {
     const target = { port: await envoy.port(listener), path: PATH, concurrency: CONCURRENCY };
@@ -54,6 +63,7 @@ async function prepare(options: BenchmarkOptions): Promise<Prepared> {
         variants: [
           { name: 'no filter', measure: () => measure('none', load) },
           { name: 'RBAC', measure: () => measure(`rbac-${count}`, load) },
+          ...(count === 1 ? [{ name: 'empty WASM', measure: () => measure('empty', load) }] : []),
           { name: 'authz', measure: () => measure(`authz-${count}`, load) },
         ],
       }),
@@ -81,16 +91,17 @@ function configuration(count: number): AuthzConfiguration {
   };
 }
 
-function listeners(): Json[] {
+function listeners(empty: Json): Json[] {
   const listener = (name: string, filters: readonly Json[], perRoute: Record<string, Json> = {}): Json =>
     httpListener({ name, source: SOURCE, filters, virtualHosts: [virtualHost('*', DESTINATION, perRoute)] });
   return [
     listener('none', []),
+    listener('empty', [empty]),
     ...RULE_COUNTS.flatMap((count) => {
       const rules = configuration(count);
       return [
         listener(`rbac-${count}`, nativeFilters, nativeRoute(rules, SOURCE, DESTINATION)),
-        listener(`authz-${count}`, [wasmFilter(`authz-${count}`, rules)]),
+        listener(`authz-${count}`, [authzFilter(`authz-${count}`, rules)]),
       ];
     }),
   ];
