@@ -22,10 +22,13 @@ struct {
 	__type(value, struct shunt_member);
 } members SEC(".maps");
 
+/* Sockets of this node that can be promoted at once: two for each connection. 4 MiB of each map's memory. */
+#define SOCKETS_MAX (256 * 1024)
+
 /* Key: cookie of the sending socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, SOCKETS_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);
 	__type(value, struct shunt_flow);
@@ -48,7 +51,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKHASH);
-	__uint(max_entries, 65536);
+	__uint(max_entries, SOCKETS_MAX);
 	__type(key, struct shunt_flow_key);
 	__type(value, __u64);
 } sockets SEC(".maps");

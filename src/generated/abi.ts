@@ -734,7 +734,7 @@ export const maps = {
     type: 'HASH',
     keyCodec: u64,
     valueCodec: Flow,
-    maxEntries: 65536,
+    maxEntries: 262144,
   } satisfies MapDefinition<bigint, Flow>,
   members: {
     name: 'members',
@@ -832,7 +832,7 @@ export const maps = {
     type: 'SOCKHASH',
     keyCodec: FlowKey,
     valueCodec: u64,
-    maxEntries: 65536,
+    maxEntries: 262144,
   } satisfies MapDefinition<FlowKey, bigint>,
   states: {
     name: 'states',
