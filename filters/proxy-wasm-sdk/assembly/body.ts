@@ -38,15 +38,19 @@ export class Body {
 
 // @ts-ignore: decorator
 @lazy
+/** In `onRequestBody` only. */
 export const requestBody = new Body(Buffer.RequestBody);
 // @ts-ignore: decorator
 @lazy
+/** In `onResponseBody` only. */
 export const responseBody = new Body(Buffer.ResponseBody);
 // @ts-ignore: decorator
 @lazy
+/** What came from the client, in `onDownstreamData` only. */
 export const downstreamData = new Body(Buffer.DownstreamData);
 // @ts-ignore: decorator
 @lazy
+/** What came from the upstream, in `onUpstreamData` only. */
 export const upstreamData = new Body(Buffer.UpstreamData);
 /** In `onHttpCallResponse` only. */
 // @ts-ignore: decorator

@@ -22,10 +22,15 @@ export abstract class Context {
    * connection). The host never calls after the context is gone: there is nothing to cancel.
    */
   onHttpCallResponse(token: u32, headers: i32, bodySize: i32, trailers: i32): void {}
+  /** A gRPC call-out (grpc.ts) was answered with `pairs` pairs: `grpcInitialMetadata`. */
   onGrpcInitialMetadata(token: u32, pairs: i32): void {}
+  /** A message of `size` bytes came: `grpcMessage`. */
   onGrpcMessage(token: u32, size: i32): void {}
+  /** The last that comes before `onGrpcClose`: `grpcTrailingMetadata`. */
   onGrpcTrailingMetadata(token: u32, pairs: i32): void {}
+  /** It ended, well or not; nothing comes any more. Also for one that never began. */
   onGrpcClose(token: u32, status: i32): void {}
+  /** The host calls, with `foreignArgument`. */
   onForeignFunction(functionId: u32, argumentSize: i32): void {}
 
   /** Before the context goes, with `exports/done`. false: not yet; call `finished()` when it may. */
@@ -38,6 +43,7 @@ export abstract class Context {
   /** The last call. */
   onDelete(): void {}
 
+  /** After `onDone` said not yet. */
   finished(): void {
     this.enterHost();
     proxy_done();
@@ -98,21 +104,27 @@ export class HttpContext extends Context {
     super(Kind.Http);
   }
 
+  /** `endOfStream`: neither body nor trailers follow. `count` of pairs. */
   onRequestHeaders(count: i32, endOfStream: bool): Action {
     return Action.Continue;
   }
+  /** A chunk, or all that is held so far, of `size` bytes: `requestBody`. */
   onRequestBody(size: i32, endOfStream: bool): DataAction {
     return DataAction.Continue;
   }
+  /** The request ends with `count` trailers; not where it has none. */
   onRequestTrailers(count: i32): Action {
     return Action.Continue;
   }
+  /** `endOfStream`: neither body nor trailers follow. Answers of the proxy itself come here too. */
   onResponseHeaders(count: i32, endOfStream: bool): Action {
     return Action.Continue;
   }
+  /** As `onRequestBody`, with `responseBody`. */
   onResponseBody(size: i32, endOfStream: bool): DataAction {
     return DataAction.Continue;
   }
+  /** The response ends with `count` trailers; not where it has none. */
   onResponseTrailers(count: i32): Action {
     return Action.Continue;
   }
@@ -122,6 +134,7 @@ export class HttpContext extends Context {
     this.enterHost();
     proxy_continue_stream(Stream.Request);
   }
+  /** As `resumeRequest`, for the response. */
   resumeResponse(): void {
     this.enterHost();
     proxy_continue_stream(Stream.Response);
@@ -139,27 +152,34 @@ export class TcpContext extends Context {
     super(Kind.Tcp);
   }
 
+  /** Pause: nothing is read before `resumeDownstream()`. */
   onNewConnection(): Action {
     return Action.Continue;
   }
+  /** From the client, `size` bytes: `downstreamData`. `endOfStream`: it sends no more. */
   onDownstreamData(size: i32, endOfStream: bool): DataAction {
     return DataAction.Continue;
   }
+  /** From the upstream: `upstreamData`. */
   onUpstreamData(size: i32, endOfStream: bool): DataAction {
     return DataAction.Continue;
   }
   /** `byPeer`: the client closed, not the proxy. */
   onDownstreamClose(byPeer: bool): void {}
+  /** `byPeer`: the upstream closed. */
   onUpstreamClose(byPeer: bool): void {}
 
+  /** Ends a pause of what comes from the client. */
   resumeDownstream(): void {
     this.enterHost();
     proxy_continue_stream(Stream.Downstream);
   }
+  /** Ends a pause of what comes from the upstream. */
   resumeUpstream(): void {
     this.enterHost();
     proxy_continue_stream(Stream.Upstream);
   }
+  /** Closes the connection to the client. */
   close(): void {
     this.enterHost();
     proxy_close_stream(Stream.Downstream);

@@ -36,6 +36,7 @@ export class Headers {
     return proxy_get_header_map_size(this.map, OUT) == Status.Ok ? load<i32>(OUT) : -1;
   }
 
+  /** A further value, behind those that are there. */
   add(name: ArrayBuffer, value: ArrayBuffer): Status {
     return proxy_add_header_map_value(this.map, addressOf(name), name.byteLength, addressOf(value), value.byteLength);
   }
@@ -59,15 +60,19 @@ export class Headers {
 
 // @ts-ignore: decorator
 @lazy
+/** In the callbacks of a request and of its response, and in `onLog`. */
 export const requestHeaders = new Headers(HeaderMap.Request);
 // @ts-ignore: decorator
 @lazy
+/** From `onRequestTrailers` on. */
 export const requestTrailers = new Headers(HeaderMap.RequestTrailers);
 // @ts-ignore: decorator
 @lazy
+/** From `onResponseHeaders` on. */
 export const responseHeaders = new Headers(HeaderMap.Response);
 // @ts-ignore: decorator
 @lazy
+/** From `onResponseTrailers` on. */
 export const responseTrailers = new Headers(HeaderMap.ResponseTrailers);
 /** In `onHttpCallResponse` only. */
 // @ts-ignore: decorator
@@ -75,11 +80,13 @@ export const responseTrailers = new Headers(HeaderMap.ResponseTrailers);
 export const callResponseHeaders = new Headers(HeaderMap.HttpCallResponse);
 // @ts-ignore: decorator
 @lazy
+/** In `onHttpCallResponse` only. */
 export const callResponseTrailers = new Headers(HeaderMap.HttpCallResponseTrailers);
-/** In the gRPC callbacks only. */
+/** In `onGrpcInitialMetadata` only. */
 // @ts-ignore: decorator
 @lazy
 export const grpcInitialMetadata = new Headers(HeaderMap.GrpcInitialMetadata);
 // @ts-ignore: decorator
 @lazy
+/** In `onGrpcTrailingMetadata` only. */
 export const grpcTrailingMetadata = new Headers(HeaderMap.GrpcTrailingMetadata);

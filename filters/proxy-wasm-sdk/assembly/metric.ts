@@ -50,6 +50,7 @@ export class Counter extends Metric {
   }
 }
 
+/** Goes up and down. */
 export class Gauge extends Metric {
   constructor(name: string) {
     super(MetricType.Gauge, name);

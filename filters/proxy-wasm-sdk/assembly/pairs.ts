@@ -28,6 +28,7 @@ export class Pairs {
     return pairs;
   }
 
+  /** Of a block that is malformed, 0. */
   get length(): i32 {
     return <i32>this.count;
   }

@@ -18,6 +18,7 @@ export enum Status {
   Unimplemented = 12,
 }
 
+/** Of a line in the proxy's log, which has a level for WASM of its own (Envoy: `--component-log-level wasm:info`). */
 export enum LogLevel {
   Trace = 0,
   Debug = 1,
@@ -45,6 +46,7 @@ export enum DataAction {
   PauseNoBuffer = 3,
 }
 
+/** Numbers of the maps: use the constants of headers.ts. */
 export enum HeaderMap {
   Request = 0,
   RequestTrailers = 1,
@@ -56,6 +58,7 @@ export enum HeaderMap {
   HttpCallResponseTrailers = 7,
 }
 
+/** Numbers of the buffers: use the constants of body.ts. */
 export enum Buffer {
   RequestBody = 0,
   ResponseBody = 1,
@@ -68,6 +71,7 @@ export enum Buffer {
   ForeignFunctionArgument = 8,
 }
 
+/** What goes on or is closed: use the methods of the contexts. */
 export enum Stream {
   Request = 0,
   Response = 1,
@@ -75,6 +79,7 @@ export enum Stream {
   Upstream = 3,
 }
 
+/** Use the classes of metric.ts. */
 export enum MetricType {
   Counter = 0,
   Gauge = 1,

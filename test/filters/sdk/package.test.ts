@@ -51,7 +51,8 @@ test('npm pack takes what a user needs and nothing else', () => {
   expect(paths).toContain('assembly/exports/base.ts');
   expect(paths).toContain('testing/index.ts');
   expect(paths).toContain('asconfig.json');
+  expect(paths).toContain('API.md');
   const expected =
-    /^(assembly|testing)\/[a-z0-9/-]+(\.d)?\.ts$|^(asconfig\.json|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/;
+    /^(assembly|testing)\/[a-z0-9/-]+(\.d)?\.ts$|^(asconfig\.json|package\.json|API\.md|README\.md|CHANGELOG\.md|LICENSE)$/;
   expect(paths.filter((path) => !expected.test(path))).toEqual([]);
 });

@@ -1,7 +1,4 @@
-/**
- * Where a JSON text's values are: four numbers each, in order of the text, children right behind their parent. An object's
- * children are key, value, key, value. Nothing is decoded before it is asked for.
- */
+/** What a value of a JSON text is. */
 export enum JsonKind {
   Null = 0,
   False = 1,
@@ -14,6 +11,10 @@ export enum JsonKind {
 
 const FIELDS = 4;
 
+/**
+ * Where a JSON text's values are: four numbers each, in order of the text, children right behind their parent. An object's
+ * children are key, value, key, value. Nothing is decoded before it is asked for.
+ */
 export class Tape {
   private words: u32[] = [];
 
