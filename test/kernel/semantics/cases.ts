@@ -43,7 +43,6 @@ export interface Part {
 const NO_URGENT = 'The queue of redirected messages knows no urgent data. Nobody uses it but telnet and rlogin.';
 const KERNEL_SEND =
   'The kernel looks at this in tcp_sendmsg() only, which a socket in a socket hash does not pass. A mistake of the program in either case; no byte is lost or added.';
-const LATER = 'It was set after promotion.';
 const BLOCKING =
   'A socket that was promoted was made blocking again; such a recv(2) is woken by anything and does not go on waiting. Nothing is redirected to it any more. Set such a workload’s reader to `off`.';
 const RESET =
@@ -268,48 +267,15 @@ export const PARTS: readonly Part[] = [
   {
     title: 'Options, set on a promoted connection',
     cases: [
-      {
-        name: 'rcvlowat-later',
-        what: 'SO_RCVLOWAT',
-        differs: { seen: { '10 bytes': ['quiet', 'woken'] }, why: LATER },
-      },
-      { name: 'rcvlowat-set-back', what: 'SO_RCVLOWAT, set and set back to 1' },
-      {
-        name: 'oobinline-later',
-        what: 'SO_OOBINLINE',
-        differs: { seen: { events: ['IN PRI RDNORM', 'IN RDNORM'] }, why: LATER },
-      },
-      {
-        name: 'peek-off-later',
-        what: 'SO_PEEK_OFF',
-        needs: 'peek offset of TCP',
-        differs: { seen: { 'peeked on': ['40 bytes', '40 bytes, wrong'] }, why: LATER },
-      },
-      {
-        name: 'timestamp-later',
-        what: 'SO_TIMESTAMPNS',
-        differs: { seen: { 'control messages': ['1/35', 'none'] }, why: LATER },
-      },
-      {
-        name: 'timestamping-receive-later',
-        what: 'SO_TIMESTAMPING of what is received',
-        differs: { seen: { 'control messages': ['1/37', 'none'] }, why: LATER },
-      },
-      {
-        name: 'timestamping-send-later',
-        what: 'SO_TIMESTAMPING of what is sent',
-        differs: { seen: { 'time of sending': ['told', 'never told'] }, why: LATER },
-      },
-      {
-        name: 'inq-later',
-        what: 'TCP_INQ',
-        differs: { seen: { 'control messages': ['6/36', 'none'] }, why: LATER },
-      },
-      {
-        name: 'zerocopy-send-later',
-        what: 'SO_ZEROCOPY and MSG_ZEROCOPY',
-        differs: { seen: { completion: ['told', 'never told'] }, why: LATER },
-      },
+      { name: 'rcvlowat-later', what: 'SO_RCVLOWAT', way: 'promoted' },
+      { name: 'rcvlowat-set-back', what: 'SO_RCVLOWAT, set and set back to 1', way: 'promoted' },
+      { name: 'oobinline-later', what: 'SO_OOBINLINE', way: 'promoted' },
+      { name: 'peek-off-later', what: 'SO_PEEK_OFF', way: 'promoted', needs: 'peek offset of TCP' },
+      { name: 'timestamp-later', what: 'SO_TIMESTAMPNS', way: 'promoted' },
+      { name: 'timestamping-receive-later', what: 'SO_TIMESTAMPING of what is received', way: 'promoted' },
+      { name: 'timestamping-send-later', what: 'SO_TIMESTAMPING of what is sent', way: 'promoted' },
+      { name: 'inq-later', what: 'TCP_INQ', way: 'promoted' },
+      { name: 'zerocopy-send-later', what: 'SO_ZEROCOPY and MSG_ZEROCOPY', way: 'promoted' },
       {
         name: 'zerocopy-receive',
         what: 'TCP_ZEROCOPY_RECEIVE',
@@ -318,17 +284,13 @@ export const PARTS: readonly Part[] = [
           why: 'It looks at TCP’s queue alone; recv(2) finds the bytes. It is asked for by getsockopt(2), with no word before.',
         },
       },
-      {
-        name: 'drop-filter-later',
-        what: 'SO_ATTACH_FILTER',
-        differs: { seen: { 'a filter that drops all': ['quiet', 'woken'] }, why: LATER },
-      },
-      { name: 'ulp-unknown', what: 'TCP_ULP of a protocol that does not exist' },
+      { name: 'drop-filter-later', what: 'SO_ATTACH_FILTER', way: 'promoted' },
+      { name: 'ulp-unknown', what: 'TCP_ULP of a protocol that does not exist', way: 'promoted' },
       { name: 'small-receive-buffer', what: 'SO_RCVBUF, and a queue that fills up three times' },
       { name: 'time-outs', what: 'SO_RCVTIMEO and SO_SNDTIMEO of a non-blocking socket' },
       { name: 'option-values', what: '22 other options: what they answer' },
       { name: 'congestion-control', what: 'TCP_CONGESTION' },
-      { name: 'repair-later', what: 'TCP_REPAIR, on and off' },
+      { name: 'repair-later', what: 'TCP_REPAIR, on and off', way: 'promoted' },
       { name: 'keep-alive', what: 'keep-alive probes and TCP_USER_TIMEOUT in an idle connection', once: true },
     ],
   },
