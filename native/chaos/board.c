@@ -85,12 +85,29 @@ void slot_willing(struct slot *slot, enum side sender, bool willing)
 	atomic_store(&slot->willing[sender], willing);
 }
 
+/* A thread that could go on and gets no processor has not been forgotten. */
+static bool is_runnable(int thread)
+{
+	char path[64], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", thread);
+	file = fopen(path, "re");
+	if (!file)
+		return true; /* it ended just now */
+	if (fscanf(file, "%*d %*s %c", &state) != 1)
+		state = 'R';
+	fclose(file);
+	return state != 'S';
+}
+
 static void watch_direction(struct slot *slot, enum side sender, uint64_t stall_ns)
 {
 	/* In this order: a thread that does not run in between sees less under way than there is, never more.
 	 */
 	uint64_t sent = atomic_load(&slot->sent[sender]), received = atomic_load(&slot->received[sender]);
 	uint64_t since = atomic_load(&slot->moved_ns[sender]), looks = looks_of(slot, !sender);
+	int thread = atomic_load(&slot->thread[!sender]);
 	uint64_t now = now_ns();
 
 	if (sent <= received)
@@ -98,6 +115,8 @@ static void watch_direction(struct slot *slot, enum side sender, uint64_t stall_
 	raise_to(&board->most_under_way, sent - received);
 	if (!atomic_load(&slot->willing[sender]) || now < since ||
 	    (looks != UINT64_MAX && looks < atomic_load(&slot->looked[sender]) + LOOKS_MIN))
+		return;
+	if (thread && now - since > stall_ns / 2 && is_runnable(thread))
 		return;
 	raise_to(&board->longest_stall_ns, now - since);
 	if (now - since < stall_ns || atomic_exchange(&slot->stalled[sender], 1))

@@ -25,6 +25,7 @@ struct slot {
 					 again, or the reader became willing */
 	_Atomic uint64_t looked[2];   /* by sender: how often the reader's thread had looked by then */
 	_Atomic unsigned worker[2];   /* by reader: whose `looks` count; WORKERS: nobody's */
+	_Atomic int thread[2];	      /* by reader: that blocks in recv(2); 0: a worker reads */
 	_Atomic unsigned stalled[2];  /* by sender: 1: this stall was reported */
 };
 

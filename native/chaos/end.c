@@ -68,12 +68,16 @@ static void end_fail(struct end *end, const char *what)
 	end_over(end);
 }
 
-/* Is it time to cut the connection short? The server must have it, or nobody would notice. */
+/*
+ * Is it time to cut the connection short? The server must have it, or nobody would notice; and not after the
+ * end of the own stream: TCP sends no reset then, and where that end is still under way it may be lost with
+ * the socket.
+ */
 static bool end_cuts(struct end *end)
 {
 	struct linger now = {.l_onoff = 1};
 
-	if (end->plan.ending == ENDING_ORDERLY || end->plan.ender != end->side ||
+	if (end->plan.ending == ENDING_ORDERLY || end->plan.ender != end->side || !end->writing ||
 	    end->sent + end->received < end->plan.ending_at || !atomic_load(&end->slot->adopted))
 		return false;
 	if (end->plan.ending == ENDING_RESET &&

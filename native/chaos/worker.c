@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "worker.h"
@@ -200,6 +201,7 @@ static void *reader_run(void *argument)
 	struct end *end = argument;
 	pthread_t writer;
 
+	atomic_store(&end->slot->thread[end->side], (int)syscall(SYS_gettid));
 	if (pthread_create(&writer, NULL, writer_run, end))
 		die("pthread_create");
 	while (atomic_load(&end->reading)) {
