@@ -133,6 +133,10 @@ function bindLibc() {
     socket: bind<(family: number, type: number, protocol: number) => number>(
       'int socket(int family, int type, int protocol)',
     ),
+    connect: bind<(fd: number, address: Bytes, size: number) => number>(
+      'int connect(int fd, const void *address, unsigned int size)',
+    ),
+    shutdown: bind<(fd: number, how: number) => number>('int shutdown(int fd, int how)'),
     getsockopt: bind<(fd: number, level: number, name: number, value: Bytes, length: Bytes) => number>(
       'int getsockopt(int fd, int level, int name, void *value, void *length)',
     ),

@@ -1,6 +1,6 @@
 /**
- * A look at a socket of another process. pidfd_getfd(2) gives a second descriptor of it for the moment of the look: one
- * more reference and nothing else. Should its owner close it in that moment, its end is sent a moment later.
+ * A socket of another process. pidfd_getfd(2) gives a second descriptor of it for the moment of the look: one more
+ * reference and nothing else. Should its owner close it in that moment, its end is sent a moment later.
  * Least kernel: 5.6.
  */
 import { errnoName, failure } from './errors.ts';
@@ -10,6 +10,9 @@ import { errno, libc } from './ffi.ts';
 const PIDFD_OPEN = 434;
 const PIDFD_GETFD = 438;
 
+const SHUT_RDWR = 2;
+/** struct sockaddr; its family 0 is AF_UNSPEC. */
+const SOCKADDR_SIZE = 16;
 const F_GETFL = 3;
 const O_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
@@ -64,6 +67,19 @@ function gone(pid: number, fd: number, syscall: string): undefined {
   const code = errno();
   if (GONE.includes(errnoName(code))) return undefined;
   throw failure('E_SYSCALL', `look at descriptor ${fd} of process ${pid}`, syscall, code);
+}
+
+/**
+ * Ends the connection of a TCP socket: both ends get ECONNRESET, unread bytes are thrown away, and the socket
+ * can be closed only. @throws E_SYSCALL.
+ */
+export function resetTcp(fd: number): void {
+  const unspecified = Buffer.alloc(SOCKADDR_SIZE);
+  if (libc().connect(fd, unspecified, unspecified.length) < 0) {
+    throw failure('E_SYSCALL', `reset the connection of descriptor ${fd}`, 'connect', errno());
+  }
+  // Says ENOTCONN, and yet does what it is for: without it recv(2) on a socket of a socket hash says EAGAIN for ever.
+  libc().shutdown(fd, SHUT_RDWR);
 }
 
 /** undefined when the descriptor is no TCP socket. */

@@ -5,8 +5,18 @@ import { MapIterator } from '../bpf/iterator.ts';
 import type { BpfMap } from '../bpf/map.ts';
 import { RingReader } from '../bpf/ring.ts';
 import type { Topology } from '../config/topology.ts';
-import { type Flow, type Member, maps, Reader, type Settings, type SocketState } from '../generated/abi.ts';
+import {
+  DestinationFlag,
+  type Flow,
+  type Member,
+  maps,
+  Reader,
+  type Settings,
+  type SocketState,
+  Verdict,
+} from '../generated/abi.ts';
 import { type Instance, type ResourceKey, workloadCgroup } from '../instance.ts';
+import { ipFromBe, swapPort } from './address.ts';
 import type { Attach } from './attach.ts';
 import { COUNTER_NAMES } from './counters.ts';
 import { programsOf } from './create.ts';
@@ -55,6 +65,7 @@ export class Dataplane implements Disposable {
   readonly #settings;
   readonly #destinations;
   readonly #verdicts;
+  readonly #originals;
   readonly #counters;
   readonly #events;
   /** Of the fast path; undefined when it is not loaded. */
@@ -74,6 +85,7 @@ export class Dataplane implements Disposable {
     this.#settings = capture.map(maps.settings);
     this.#destinations = capture.map(maps.destinations);
     this.#verdicts = capture.map(maps.verdicts);
+    this.#originals = capture.map(maps.originals);
     this.#counters = capture.map(maps.counters);
     this.#events = capture.map(maps.events);
     const fastPath = objects.has('fastpath') ? objects.object('fastpath') : undefined;
@@ -186,6 +198,20 @@ export class Dataplane implements Disposable {
   /** @param fd A descriptor of a socket, of this process. undefined: nothing is known of it. @throws E_BPF_MAP. */
   readSocketState(fd: number): SocketState | undefined {
     return this.#states?.get(fd);
+  }
+
+  /**
+   * What a captured socket of a member connected to, `address:port`, when policy refuses that by now; undefined: it is
+   * allowed, or was not captured, or policy decides elsewhere. @param fd A descriptor of the socket, of this process.
+   * @param cgroup The member that connected. @throws E_BPF_MAP, E_SYSCALL.
+   */
+  refusedDestination(fd: number, cgroup: string): string | undefined {
+    const destination = this.#originals.get(fd);
+    if (destination === undefined) return undefined;
+    const flags = this.#destinations.get(destination)?.flags ?? 0;
+    if ((flags & DestinationFlag.L4) === 0) return undefined;
+    const verdict = this.#verdicts.get({ cgroupId: cgroupId(cgroup), destination });
+    return verdict === Verdict.ALLOW ? undefined : `${ipFromBe(destination.ipBe)}:${swapPort(destination.portBe)}`;
   }
 
   /** By cgroup id, as the kernel has it; empty when the fast path is not loaded. */

@@ -20,6 +20,7 @@ import { type Desired, desiredOf, membersOf } from './desired.ts';
 import type { EnvoyProcess } from './envoy-process.ts';
 import { pruneModules, storeModules } from './modules.ts';
 import { tryPlugins } from './plugin-trial.ts';
+import { resetRefused } from './refused-connections.ts';
 import { runningMain } from './run-record.ts';
 import { type AppliedState, replaceFile, writeApplied } from './state.ts';
 import type { WorkloadRunner } from './workload-runner.ts';
@@ -67,12 +68,13 @@ export async function reconcile(
   writeApplied(parts.instance, wanted);
 }
 
-/** What policy takes away goes first; what it lets in is captured only when the proxy can serve it. */
+/** What policy takes away goes first, with the connections that have it; what it lets in is captured only when the proxy can serve it. */
 function applyMaps(parts: Parts, dataplane: Dataplane, desired: Desired, wanted: AppliedState): void {
   dataplane.applySettings(desired.settings);
   applyMembers(parts, wanted.topology);
   dataplane.applyVerdicts(desired.verdicts);
   dataplane.applyDestinations(wanted.topology);
+  resetRefused(parts.instance, dataplane, wanted.topology, parts.log);
 }
 
 /** A program that was started with splice(2) keeps it, whatever its workload's configuration says by now. */

@@ -1,6 +1,6 @@
 /**
  * echo.ts listen PORT: prints [] when it listens on 127.0.0.1, echoes.
- * echo.ts connect PORT ROUNDS: sends 64 bytes and waits for them, ROUNDS times, prints the number of bytes that came
+ * echo.ts connect [ADDRESS:]PORT ROUNDS: sends 64 bytes and waits for them, ROUNDS times, prints the number of bytes that came
  * back; again for each signal SIGUSR1, on the same connection. Node's sockets do not block and wait level-triggered.
  */
 import { connect, createServer, type Socket } from 'node:net';
@@ -24,7 +24,8 @@ async function exchange(socket: Socket): Promise<void> {
 if (role === 'listen') {
   createServer((socket) => socket.pipe(socket)).listen(Number(port), '127.0.0.1', () => console.log('[]'));
 } else {
-  const socket = connect({ host: '127.0.0.1', port: Number(port) });
+  const [, host = '127.0.0.1', number] = /^(?:(.*):)?(\d+)$/.exec(port ?? '') ?? [];
+  const socket = connect({ host, port: Number(number) });
   socket.once('connect', () => exchange(socket));
   process.on('SIGUSR1', () => exchange(socket));
 }
