@@ -89,31 +89,63 @@ export interface AuthorizationPolicy {
   readonly key: ResourceKey;
   readonly name: string;
   readonly namespace: string;
-  readonly action: 'ALLOW' | 'DENY';
+  /** `AUDIT`: counted and logged, decides nothing. */
+  readonly action: 'ALLOW' | 'DENY' | 'AUDIT';
+  /** Not enforced: what the dry-run policies alone would decide is counted. Absent: enforced. Never of an AUDIT policy. */
+  readonly dryRun?: true;
   /** Absent: every workload of the namespace (of the mesh, in the root namespace `istio-system`). */
   readonly selector?: Readonly<Record<string, string>>;
   /** No rules: never matches (an ALLOW policy without rules denies everything). */
   readonly rules: readonly PolicyRule[];
 }
 
-/** Matches when any `from` and any `to` match; an empty list of either matches everything. */
+/** Matches when any `from`, any `to` and all of `when` match; an empty list matches everything. */
 export interface PolicyRule {
   readonly from: readonly PolicySource[];
   readonly to: readonly PolicyOperation[];
+  readonly when?: readonly PolicyCondition[];
 }
 
-/** All given fields must match, each by any of its values. Values: exact, `prefix*`, `*suffix`, `*` (present). */
+/**
+ * All given fields must match, each by any of its values, `not…` by none of them. Values: exact, `prefix*`, `*suffix`, `*`
+ * (present).
+ */
 export interface PolicySource {
   readonly principals?: readonly string[];
+  readonly notPrincipals?: readonly string[];
   readonly namespaces?: readonly string[];
+  readonly notNamespaces?: readonly string[];
+  /** Addresses and networks, IPv4 or IPv6: of the connection's peer. */
+  readonly ipBlocks?: readonly string[];
+  readonly notIpBlocks?: readonly string[];
+  /** As `ipBlocks`: of whom the proxy takes the request to be from, by x-forwarded-for where it is trusted. */
+  readonly remoteIpBlocks?: readonly string[];
+  readonly notRemoteIpBlocks?: readonly string[];
+  /** `ISSUER/SUBJECT` of the token that jwt_authn verified. */
+  readonly requestPrincipals?: readonly string[];
+  readonly notRequestPrincipals?: readonly string[];
 }
 
 export interface PolicyOperation {
+  /** Of the host header with its port, in any case. */
+  readonly hosts?: readonly string[];
+  readonly notHosts?: readonly string[];
   readonly methods?: readonly string[];
+  readonly notMethods?: readonly string[];
   /** Also `{*}` (one path segment) and `{**}` (any number), as in Istio. Matched without the query. */
   readonly paths?: readonly string[];
+  readonly notPaths?: readonly string[];
   /** Ports of the workload (targetPort), as decimal strings. */
   readonly ports?: readonly string[];
+  readonly notPorts?: readonly string[];
+}
+
+/** At least one of `values` and `notValues` is there. */
+export interface PolicyCondition {
+  /** As Istio has it: `source.ip`, `request.headers[NAME]`, `request.auth.claims[NAME][NAME]`, … */
+  readonly key: string;
+  readonly values?: readonly string[];
+  readonly notValues?: readonly string[];
 }
 
 /** `kind: WasmPlugin` (extensions.istio.io/v1alpha1): a filter of the user's own for HTTP requests to the workloads that it selects. */

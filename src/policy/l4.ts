@@ -1,5 +1,6 @@
 /** Topology -> the TCP connections that policy allows, for the kernel's map `verdicts`. Pure. */
-import type { AuthorizationPolicy, PolicySource, Workload } from '../config/model.ts';
+import { contains, parseCidr, parseIpv4 } from '../config/ipv4.ts';
+import type { AuthorizationPolicy, PolicyCondition, PolicyOperation, PolicySource, Workload } from '../config/model.ts';
 import { endpointsOf, principalOf, type Topology } from '../config/topology.ts';
 import type { ResourceKey } from '../instance.ts';
 import { applies } from './applies.ts';
@@ -17,12 +18,14 @@ export interface L4Allow {
 
 /**
  * One entry for each workload and TCP destination (Service address and port, workload address and targetPort) that it may
- * connect to. Istio's semantics for TCP: DENY before ALLOW; an ALLOW rule that asks for methods or paths never matches; a
- * DENY rule matches as if it did not ask for them, so that it denies more. The kernel judges before an endpoint is chosen:
- * a Service with several endpoints is denied when any of them denies; one without endpoints has no entry.
+ * connect to. Istio's semantics for TCP: DENY before ALLOW; an ALLOW rule that asks for what only a request has (methods,
+ * paths, hosts, headers, tokens) never matches; a DENY rule matches as if it did not ask for it, so that it denies more. The
+ * server name of TLS is such a thing here: it is not sent yet when a connection is judged. AUDIT and dry-run policies decide
+ * nothing. The kernel judges before an endpoint is chosen: a Service with several endpoints is denied when any of them
+ * denies; one without endpoints has no entry.
  */
 export function l4Verdicts(topology: Topology): L4Allow[] {
-  const { model } = topology;
+  const { model, workloadIps } = topology;
   /** By `ip port`: two Services may lead to one port of a workload. */
   const destinations = new Map<string, { ip: string; port: number; guards: Guard[] }>();
   const add = (ip: string | undefined, port: number, guards: Guard[]): void => {
@@ -31,15 +34,18 @@ export function l4Verdicts(topology: Topology): L4Allow[] {
   for (const service of model.services) {
     for (const port of service.ports.filter(({ protocol }) => protocol === 'tcp')) {
       const endpoints = endpointsOf(model, service, port);
-      const guards = endpoints.map(({ workload, targetPort }) => guardOf(model.policies, workload, targetPort));
+      const guards = endpoints.map(({ workload, targetPort }) =>
+        guardOf(model.policies, workload, workloadIps[workload.key] ?? '', targetPort),
+      );
       add(topology.serviceIps[service.key], port.port, guards);
       for (const [index, { workload, targetPort }] of endpoints.entries()) {
-        add(topology.workloadIps[workload.key], targetPort, guards.slice(index, index + 1));
+        add(workloadIps[workload.key], targetPort, guards.slice(index, index + 1));
       }
     }
   }
   return model.workloads.flatMap((workload) => {
-    const caller = { principal: principalOf(model, workload), namespace: workload.namespace };
+    const ip = workloadIps[workload.key] ?? '';
+    const caller = { principal: principalOf(model, workload), namespace: workload.namespace, ip };
     return [...destinations.values()]
       .filter(({ guards }) => guards.every((guard) => permits(guard, caller)))
       .map(({ ip, port }) => ({ source: workload.key, destination: { ip, port } }));
@@ -48,44 +54,115 @@ export function l4Verdicts(topology: Topology): L4Allow[] {
 
 /** What is left of the policies of one port of a workload when nothing but the caller can differ. */
 interface Guard {
-  /** Sources of the rules; an empty list is a rule that matches every caller. */
-  readonly deny: readonly (readonly PolicySource[])[];
+  readonly deny: readonly CallerRule[];
   /** undefined: no ALLOW policy, everyone may. */
-  readonly allow: readonly (readonly PolicySource[])[] | undefined;
+  readonly allow: readonly CallerRule[] | undefined;
+}
+
+/** Matches when one of `from` (or there is none) and `when` do. */
+interface CallerRule {
+  readonly from: readonly (readonly Condition[])[];
+  readonly when: readonly Condition[];
+}
+
+interface Condition {
+  readonly attribute: keyof Caller;
+  readonly values: readonly string[];
+  readonly negated: boolean;
 }
 
 interface Caller {
   readonly principal: string;
   readonly namespace: string;
+  readonly ip: string;
 }
 
-function guardOf(policies: readonly AuthorizationPolicy[], workload: Workload, port: number): Guard {
-  const guarding = policies.filter((policy) => applies(policy, workload));
-  const sources = (action: 'ALLOW' | 'DENY') =>
+/** Fields and keys that tell of the caller. On loopback and the node's own links, remote and source address are one. */
+const CALLER: Readonly<Record<string, keyof Caller>> = {
+  principals: 'principal',
+  'source.principal': 'principal',
+  namespaces: 'namespace',
+  'source.namespace': 'namespace',
+  ipBlocks: 'ip',
+  'source.ip': 'ip',
+  remoteIpBlocks: 'ip',
+  'remote.ip': 'ip',
+};
+
+const DESTINATION: ReadonlySet<string> = new Set(['ports', 'destination.port', 'destination.ip']);
+
+function guardOf(policies: readonly AuthorizationPolicy[], workload: Workload, ip: string, port: number): Guard {
+  const guarding = policies.filter((policy) => policy.dryRun === undefined && applies(policy, workload));
+  const rulesOf = (action: 'ALLOW' | 'DENY'): CallerRule[] =>
     guarding
       .filter((policy) => policy.action === action)
       .flatMap(({ rules }) => rules)
-      .filter(({ to }) => action === 'DENY' || !to.some(({ methods, paths }) => methods ?? paths))
-      .filter(({ to }) => to.length === 0 || to.some(({ ports }) => ports?.includes(String(port)) ?? true))
-      .map(({ from }) => from);
+      .flatMap(({ from, to, when = [] }) => {
+        const destination = { ip, port: String(port) };
+        const asked = when.flatMap(fromCondition);
+        const all = [...asked, ...[...from, ...to].flatMap(fromFields)];
+        if (action === 'ALLOW' && !all.every(({ name }) => name in CALLER || DESTINATION.has(name))) return [];
+        const left = leftOf(asked, destination);
+        const operations = to.map((entry) => leftOf(fromFields(entry), destination));
+        if (left === undefined || (to.length > 0 && operations.every((entry) => entry === undefined))) return [];
+        const sources = from
+          .map((entry) => leftOf(fromFields(entry), destination))
+          .filter((entry) => entry !== undefined);
+        return from.length > 0 && sources.length === 0 ? [] : [{ from: sources, when: left }];
+      });
   return {
-    deny: sources('DENY'),
-    allow: guarding.some(({ action }) => action === 'ALLOW') ? sources('ALLOW') : undefined,
+    deny: rulesOf('DENY'),
+    allow: guarding.some(({ action }) => action === 'ALLOW') ? rulesOf('ALLOW') : undefined,
   };
 }
 
-function permits({ deny, allow }: Guard, caller: Caller): boolean {
-  const matches = (from: readonly PolicySource[]): boolean =>
-    from.length === 0 ||
-    from.some(
-      ({ principals, namespaces }) =>
-        matchesAny(principals, caller.principal) && matchesAny(namespaces, caller.namespace),
-    );
-  return !deny.some(matches) && (allow?.some(matches) ?? true);
+interface Asked {
+  readonly name: string;
+  readonly values: readonly string[];
+  readonly negated: boolean;
 }
 
-function matchesAny(patterns: readonly string[] | undefined, value: string): boolean {
-  return patterns?.some((pattern) => matches(pattern, value)) ?? true;
+function fromFields(entry: PolicySource | PolicyOperation): Asked[] {
+  return Object.entries(entry).map(([field, values]: [string, readonly string[]]) => {
+    const negated = /^not[A-Z]/.test(field);
+    const name = negated ? `${field.charAt(3).toLowerCase()}${field.slice(4)}` : field;
+    return { name, values, negated };
+  });
+}
+
+function fromCondition({ key, values, notValues }: PolicyCondition): Asked[] {
+  return [
+    ...(values === undefined ? [] : [{ name: key, values, negated: false }]),
+    ...(notValues === undefined ? [] : [{ name: key, values: notValues, negated: true }]),
+  ];
+}
+
+/** What is asked of the caller; undefined where the destination does not match. What only a request has is passed over. */
+function leftOf(
+  asked: readonly Asked[],
+  destination: { readonly ip: string; readonly port: string },
+): Condition[] | undefined {
+  const left: Condition[] = [];
+  for (const { name, values, negated } of asked) {
+    const attribute = CALLER[name];
+    if (attribute !== undefined) left.push({ attribute, values, negated });
+    else if (DESTINATION.has(name)) {
+      const found = name === 'destination.ip' ? inAny(values, destination.ip) : values.includes(destination.port);
+      if (found === negated) return undefined;
+    }
+  }
+  return left;
+}
+
+function permits({ deny, allow }: Guard, caller: Caller): boolean {
+  const hold = (conditions: readonly Condition[]): boolean =>
+    conditions.every(({ attribute, values, negated }) => {
+      const value = caller[attribute];
+      const found = attribute === 'ip' ? inAny(values, value) : values.some((pattern) => matches(pattern, value));
+      return found !== negated;
+    });
+  const holds = ({ from, when }: CallerRule): boolean => (from.length === 0 || from.some(hold)) && hold(when);
+  return !deny.some(holds) && (allow?.some(holds) ?? true);
 }
 
 /** Istio's order: `*` is presence, `*x` a suffix, `x*` a prefix, all else exact. */
@@ -94,4 +171,13 @@ function matches(pattern: string, value: string): boolean {
   if (pattern.startsWith('*')) return value.endsWith(pattern.slice(1));
   if (pattern.endsWith('*')) return value.startsWith(pattern.slice(0, -1));
   return value === pattern;
+}
+
+/** Workloads have IPv4 addresses: a block of IPv6 holds none. */
+function inAny(blocks: readonly string[], ip: string): boolean {
+  const address = parseIpv4(ip);
+  return blocks.some((block) => {
+    const cidr = parseCidr(block.includes('/') ? block : `${block}/32`);
+    return cidr !== undefined && address !== undefined && contains(cidr, address);
+  });
 }

@@ -11,6 +11,11 @@ export function textRegExp(pattern: string): RegExp {
   return new RegExp(`^${escaped(pattern)}$`, 's');
 }
 
+/** As {@link textRegExp}, in any case; `*` takes also an empty host. */
+export function hostRegExp(pattern: string): RegExp {
+  return pattern === '*' ? /^/ : new RegExp(textRegExp(pattern), 'is');
+}
+
 /**
  * As {@link textRegExp}, and templates: `{*}` is one segment that is not empty, `{**}` any number of characters and
  * slashes, also none. So `/a/{**}` matches `/a/` and not `/a`.

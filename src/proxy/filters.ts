@@ -21,7 +21,7 @@ function buildDir(): string {
 /** Name -> one line, and the smallest configuration that loads (and, for authz, lets nothing through). */
 const FILTERS: Readonly<Record<string, { readonly summary: string; readonly example: unknown }>> = {
   authz: {
-    summary: "Istio's AuthorizationPolicy: ALLOW and DENY by identity, method, path, port",
+    summary: "Istio's AuthorizationPolicy: who may do what, by identity, address, token, host, path, header",
     example: { sources: {}, destinations: {}, policies: [] },
   },
   fault: {

@@ -1,38 +1,19 @@
-import { allocate, Bytes } from "proxy-wasm-sdk/assembly";
-import { MethodNames, MethodSet } from "./methods";
-import { Template } from "./template";
+import { Asked } from "./asked";
+import { Rest } from "./conditions";
+import { MethodSet } from "./methods";
+import { Pattern } from "./pattern";
 
 /** What is left to ask once caller, port and a part of the path are known. */
 export class Check {
   constructor(
-    /** Place of its policy among the destination's: the lowest that matches decides. */
+    /** Place of its policy among the lane's: the lowest that matches decides. */
     readonly rank: i32,
     readonly methods: MethodSet,
-    readonly template: Template | null,
+    /** null: nothing. */
+    readonly rest: Rest | null,
+    /** What the path must match beyond the piece that it was found by; null: nothing. */
+    readonly template: Pattern | null,
   ) {}
-}
-
-/** A request, as far as checks look at it. */
-@unmanaged
-export class Asked {
-  method: Bytes | null = null;
-  methodBit: u64 = 0;
-  /** Without query; null where there is none. */
-  path: Bytes | null = null;
-
-  /** In memory of this callback. */
-  static empty(): Asked {
-    const asked = changetype<Asked>(allocate(offsetof<Asked>()));
-    asked.method = null;
-    asked.methodBit = 0;
-    asked.path = null;
-    return asked;
-  }
-
-  setMethod(method: Bytes | null, names: MethodNames): void {
-    this.method = method;
-    if (method !== null) this.methodBit = names.bitOf(method);
-  }
 }
 
 /** Checks of one key, by rising rank. What can never be the first to match is not kept, so a list stays short. */
@@ -44,17 +25,12 @@ export class Checks {
   add(check: Check): void {
     if (check.methods.exact && (check.methods.mask & ~this.covered) == 0) return;
     if (this.covered == u64.MAX_VALUE) return;
-    if (check.template === null) this.covered |= check.methods.mask;
+    if (check.template === null && check.rest === null) this.covered |= check.methods.mask;
     this.list.push(check);
   }
 
   get length(): i32 {
     return this.list.length;
-  }
-
-  get asksMethod(): bool {
-    for (let i = 0; i < this.list.length; i++) if (!this.list[i].methods.any) return true;
-    return false;
   }
 
   /** The rank of the first that matches where that is lower than `best`, else `best`. */
@@ -65,9 +41,10 @@ export class Checks {
       if (check.rank >= best) return best;
       if (!check.methods.matches(asked.methodBit, asked.method)) continue;
       const template = check.template;
-      if (template === null) return check.rank;
       const path = asked.path;
-      if (path !== null && template.matches(path)) return check.rank;
+      if (template !== null && (path === null || !template.matches(path))) continue;
+      const rest = check.rest;
+      if (rest === null || rest.holds(asked)) return check.rank;
     }
     return best;
   }

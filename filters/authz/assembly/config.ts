@@ -1,7 +1,7 @@
-import { Bytes, BytesIndex, BytesMap, JsonDocument, JsonValue } from "proxy-wasm-sdk/assembly";
-import { Pattern } from "./pattern";
-import { Destination, From, Paths, Policy, Rule, Source, To } from "./policy";
-import { looksLikeTemplate, Template } from "./template";
+import { Bytes, BytesIndex, BytesMap, digits, JsonDocument, JsonValue } from "proxy-wasm-sdk/assembly";
+import { parseAddress } from "./address";
+import { Action, Destination, Lane, LaneKind, Policy, Source } from "./policy";
+import { notEmpty, readRule } from "./rules";
 
 /** What one configuration text says. Format: schema.json, docs/architecture.md. */
 export class Config {
@@ -9,6 +9,8 @@ export class Config {
   mtls: bool = false;
   sources: BytesMap<Source> = new BytesMap<Source>();
   destinations: BytesMap<Destination> = new BytesMap<Destination>();
+  /** Of all destinations. */
+  lanes: Lane[] = [];
   policies: Policy[] = [];
   /** "" or `LINE:COLUMN: PATH: reason`; then nothing else here may be used. */
   problem: string = "";
@@ -39,10 +41,10 @@ function readSources(value: JsonValue, config: Config): void {
   const entries = value.entries();
   for (let i = 0; i < entries.length; i++) {
     const source = entries[i].value;
-    if (!source.only(["principal", "namespace"])) return;
+    if (!source.only(["principal", "namespace", "address"])) return;
     config.sources.set(
       entries[i].key,
-      new Source(notEmpty(source.need("principal")), notEmpty(source.need("namespace"))),
+      new Source(notEmpty(source.need("principal")), notEmpty(source.need("namespace")), readAddress(source)),
     );
   }
 }
@@ -51,24 +53,41 @@ function readDestinations(value: JsonValue, config: Config): void {
   const entries = value.entries();
   for (let i = 0; i < entries.length; i++) {
     const item = entries[i].value;
-    if (!item.only(["port", "policies"])) return;
-    const destination = new Destination(<i32>item.need("port").integer(1, 65535));
+    if (!item.only(["port", "policies", "address"])) return;
+    const port = String.UTF8.encode(digits(item.need("port").integer(1, 65535)));
+    const address = readAddress(item);
+    const first = config.lanes.length;
+    const enforced = new Lane(LaneKind.Enforced, port, address);
+    const shadow = new Lane(LaneKind.Shadow, port, address);
+    config.lanes.push(enforced);
     const indexes = item.need("policies").items();
-    const allow: Policy[] = [];
+    const seen: Policy[] = [];
     for (let k = 0; k < indexes.length; k++) {
       if (config.policies.length == 0) indexes[k].fail("there are no policies");
       const index = <i32>indexes[k].integer(0, max(config.policies.length - 1, 0));
       if (!value.document.ok) return;
       const policy = config.policies[index];
-      if (allow.includes(policy) || destination.policies.includes(policy)) indexes[k].fail("policy listed twice");
-      if (policy.isAllow) allow.push(policy);
-      else destination.policies.push(policy);
+      if (seen.includes(policy)) indexes[k].fail("policy listed twice");
+      seen.push(policy);
+      let lane = policy.dryRun ? shadow : enforced;
+      if (policy.action == Action.Audit) {
+        lane = new Lane(LaneKind.Audit, port, address);
+        config.lanes.push(lane);
+      }
+      lane.add(policy);
     }
-    destination.hasAllow = allow.length > 0;
-    for (let k = 0; k < allow.length; k++) destination.policies.push(allow[k]);
-    for (let k = 0; k < destination.policies.length; k++) destination.ruleCount += destination.policies[k].rules.length;
-    config.destinations.set(entries[i].key, destination);
+    if (shadow.policies.length > 0) config.lanes.push(shadow);
+    config.destinations.set(entries[i].key, new Destination(first, config.lanes.length));
   }
+}
+
+function readAddress(value: JsonValue): ArrayBuffer | null {
+  const text = value.get("address");
+  if (text === null) return null;
+  const address = parseAddress(Bytes.of(text.bytes()));
+  if (address !== null) return address.copy();
+  text.fail("expected an IP address");
+  return null;
 }
 
 function readPolicies(value: JsonValue, config: Config): void {
@@ -76,10 +95,12 @@ function readPolicies(value: JsonValue, config: Config): void {
   const names = new BytesIndex();
   for (let i = 0; i < items.length; i++) {
     const item = items[i];
-    if (!item.only(["name", "action", "rules"])) return;
+    if (!item.only(["name", "action", "rules", "dryRun"])) return;
     const name = readName(item.need("name"));
-    const action = item.need("action").choice(["ALLOW", "DENY"]);
-    const policy = new Policy(name, action == 0);
+    const action = <Action>item.need("action").choice(["ALLOW", "DENY", "AUDIT"]);
+    const dryRun = item.get("dryRun");
+    const policy = new Policy(name, action, dryRun !== null && dryRun.boolean());
+    if (policy.dryRun && action == Action.Audit) changetype<JsonValue>(dryRun).fail("an AUDIT policy decides nothing");
     const rules = item.need("rules").items();
     for (let k = 0; k < rules.length; k++) policy.rules.push(readRule(rules[k]));
     if (names.add(String.UTF8.encode(name)) != i) item.need("name").fail("another policy has this name");
@@ -93,106 +114,6 @@ function readName(value: JsonValue): string {
   const name = value.string();
   let good = name.length > 0 && name.length <= LONGEST_NAME;
   for (let i = 0; i < name.length; i++) good = good && name.charCodeAt(i) > 0x20 && name.charCodeAt(i) < 0x7f;
-  if (!good) value.fail("expected 1 to " + LONGEST_NAME.toString() + " visible ASCII characters");
+  if (!good) value.fail("expected 1 to 512 visible ASCII characters");
   return name;
-}
-
-function readRule(value: JsonValue): Rule {
-  const rule = new Rule();
-  value.only(["from", "to"]);
-  const from = value.get("from");
-  if (from !== null) rule.from = readFrom(from);
-  const to = value.get("to");
-  if (to !== null) rule.to = readTo(to);
-  return rule;
-}
-
-function readFrom(value: JsonValue): From[] {
-  const result: From[] = [];
-  const items = filled(value);
-  for (let i = 0; i < items.length; i++) {
-    const from = new From();
-    asksSomething(items[i], ["principals", "namespaces"]);
-    from.principals = readPatterns(items[i].get("principals"));
-    from.namespaces = readPatterns(items[i].get("namespaces"));
-    result.push(from);
-  }
-  return result;
-}
-
-function readTo(value: JsonValue): To[] {
-  const result: To[] = [];
-  const items = filled(value);
-  for (let i = 0; i < items.length; i++) {
-    const to = new To();
-    asksSomething(items[i], ["methods", "paths", "ports"]);
-    to.methods = readPatterns(items[i].get("methods"));
-    const paths = items[i].get("paths");
-    if (paths !== null) to.paths = readPaths(paths);
-    const ports = items[i].get("ports");
-    if (ports !== null) to.ports = readPorts(ports);
-    result.push(to);
-  }
-  return result;
-}
-
-function readPatterns(value: JsonValue | null): Pattern[] | null {
-  if (value === null) return null;
-  const items = filled(value);
-  const result: Pattern[] = [];
-  for (let i = 0; i < items.length; i++) result.push(new Pattern(notEmpty(items[i])));
-  return result;
-}
-
-function readPaths(value: JsonValue): Paths {
-  const items = filled(value);
-  const result = new Paths();
-  for (let i = 0; i < items.length; i++) {
-    const bytes = notEmpty(items[i]);
-    const text = String.UTF8.decode(bytes);
-    if (!looksLikeTemplate(text)) {
-      result.patterns.push(new Pattern(bytes));
-      continue;
-    }
-    const template = new Template(text);
-    if (template.problem.length > 0) items[i].fail(template.problem);
-    result.templates.push(template);
-  }
-  return result;
-}
-
-function readPorts(value: JsonValue): i32[] {
-  const items = filled(value);
-  const result: i32[] = [];
-  for (let i = 0; i < items.length; i++) {
-    const text = items[i].string();
-    let port = 0;
-    let good = text.length > 0 && text.length <= 5 && text.charCodeAt(0) != 0x30;
-    for (let k = 0; good && k < text.length; k++) {
-      const digit = text.charCodeAt(k) - 0x30;
-      good = digit >= 0 && digit <= 9;
-      port = port * 10 + digit;
-    }
-    if (!good || port > 65535) items[i].fail('expected a port as a string, "1" to "65535"');
-    result.push(port);
-  }
-  return result;
-}
-
-/** An empty list could mean anything and nothing: refused. */
-function filled(value: JsonValue): JsonValue[] {
-  const items = value.items();
-  if (items.length == 0) value.fail("empty list; leave it out to match anything");
-  return items;
-}
-
-function asksSomething(value: JsonValue, keys: string[]): void {
-  value.only(keys);
-  if (value.length == 0) value.fail("expected at least one of " + keys.join(", "));
-}
-
-function notEmpty(value: JsonValue): ArrayBuffer {
-  const bytes = value.bytes();
-  if (bytes.byteLength == 0) value.fail("expected text that is not empty");
-  return bytes;
 }

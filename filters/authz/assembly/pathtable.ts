@@ -1,5 +1,6 @@
 import { Bytes, BytesMap, fnv1a } from "proxy-wasm-sdk/assembly";
-import { Asked, Check, Checks } from "./checks";
+import { Asked } from "./asked";
+import { Check, Checks } from "./checks";
 
 /**
  * Checks by a piece of the path: its beginning or its end. A look-up hashes the path once for each length that occurs
@@ -28,15 +29,6 @@ export class PathTable {
     let at = lengths.push(length) - 1;
     for (; at > 0 && lengths[at - 1] > length; at--) lengths[at] = lengths[at - 1];
     lengths[at] = length;
-  }
-
-  get size(): i32 {
-    return this.checks.size;
-  }
-
-  get asksMethod(): bool {
-    for (let i = 0; i < this.checks.size; i++) if (this.checks.valueAt(i).asksMethod) return true;
-    return false;
   }
 
   /** Keys that are the whole path. */

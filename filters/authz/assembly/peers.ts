@@ -16,7 +16,7 @@ const NOBODY = new ArrayBuffer(0);
  * no namespace match, as in Istio. The namespace is that of TRUSTDOMAIN/ns/NAMESPACE/…, whatever the trust domain.
  */
 export function peerOf(uri: Bytes): Source {
-  if (!uri.startsWith(SCHEME)) return new Source(NOBODY, NOBODY);
+  if (!uri.startsWith(SCHEME)) return new Source(NOBODY, NOBODY, null);
   const principal = uri.slice(SCHEME.byteLength);
   const path = principal.slice(principal.indexOf(0x2f) + 1);
   let namespace = NOBODY;
@@ -25,5 +25,5 @@ export function peerOf(uri: Bytes): Source {
     const end = name.indexOf(0x2f);
     if (end > 0) namespace = name.slice(0, end).copy();
   }
-  return new Source(principal.copy(), namespace);
+  return new Source(principal.copy(), namespace, null);
 }

@@ -1,68 +1,74 @@
-import { Bytes, Counter } from "proxy-wasm-sdk/assembly";
-import { matchesAny, Pattern } from "./pattern";
-import { Template } from "./template";
+import { Counter } from "proxy-wasm-sdk/assembly";
+import { Condition } from "./conditions";
 
-/** Who calls: what the listener's name stands for. */
+/** Who calls: what the listener's name stands for, or a certificate. */
 export class Source {
-  constructor(readonly principal: ArrayBuffer, readonly namespace: ArrayBuffer) {}
+  constructor(
+    readonly principal: ArrayBuffer,
+    readonly namespace: ArrayBuffer,
+    /** Bytes of the caller's address; null: it is that of the connection's peer. */
+    readonly address: ArrayBuffer | null,
+  ) {}
 }
 
-/** A cluster of the route, and the policies that guard it in order: all DENY, then all ALLOW. */
-export class Destination {
+export enum LaneKind {
+  Enforced = 0,
+  /** Dry-run policies, as if they were all that there is. */
+  Shadow = 1,
+  /** One AUDIT policy: each that matches counts, not only the first. */
+  Audit = 2,
+}
+
+/** Policies of a destination that are decided together, in order: all DENY, then all ALLOW; or one AUDIT. */
+export class Lane {
   policies: Policy[] = [];
   hasAllow: bool = false;
-  /** Of all its policies. */
-  ruleCount: i32 = 0;
-  constructor(readonly port: i32) {}
+
+  constructor(
+    readonly kind: LaneKind,
+    /** The destination's port, as text. */
+    readonly port: ArrayBuffer,
+    /** Bytes of the destination's address; null: it is what the connection was made to. */
+    readonly address: ArrayBuffer | null,
+  ) {}
+
+  add(policy: Policy): void {
+    const policies = this.policies;
+    if (policy.action == Action.Allow) {
+      this.hasAllow = true;
+      policies.push(policy);
+      return;
+    }
+    policies.push(policy);
+    let at = policies.length - 1;
+    for (; at > 0 && policies[at - 1].action == Action.Allow; at--) policies[at] = policies[at - 1];
+    policies[at] = policy;
+  }
+}
+
+/** A cluster of the route: where its lanes are, the enforced one first. */
+export class Destination {
+  constructor(readonly first: i32, readonly end: i32) {}
+}
+
+/** In the order of the reader's words. */
+export enum Action {
+  Allow = 0,
+  Deny = 1,
+  Audit = 2,
 }
 
 export class Policy {
   rules: Rule[] = [];
-  /** Requests that this policy decided; set when the configuration is put in force. */
+  /** Requests that this policy decided, or would have; set when the configuration is put in force. */
   decided: Counter | null = null;
-  /** `shunt_denied[NAME]`. */
-  readonly details: ArrayBuffer;
 
-  constructor(readonly name: string, readonly isAllow: bool) {
-    this.details = String.UTF8.encode("shunt_denied[" + name + "]");
-  }
+  constructor(readonly name: string, readonly action: Action, readonly dryRun: bool) {}
 }
 
-/** null: not asked for. */
+/** Each list holds alternatives, of which each is a list of conditions that must all hold. Empty: not asked for. */
 export class Rule {
-  from: From[] | null = null;
-  to: To[] | null = null;
-
-  comesFrom(source: Source): bool {
-    const from = this.from;
-    if (from === null) return true;
-    for (let i = 0; i < from.length; i++) if (from[i].matches(source)) return true;
-    return false;
-  }
-}
-
-export class From {
-  principals: Pattern[] | null = null;
-  namespaces: Pattern[] | null = null;
-
-  matches(source: Source): bool {
-    return matchesAny(this.principals, Bytes.of(source.principal)) && matchesAny(this.namespaces, Bytes.of(source.namespace));
-  }
-}
-
-export class To {
-  methods: Pattern[] | null = null;
-  paths: Paths | null = null;
-  ports: i32[] | null = null;
-
-  matchesPort(port: i32): bool {
-    const ports = this.ports;
-    return ports === null || ports.includes(port);
-  }
-}
-
-/** Any of the patterns or templates. */
-export class Paths {
-  patterns: Pattern[] = [];
-  templates: Template[] = [];
+  from: Condition[][] = [];
+  to: Condition[][] = [];
+  when: Condition[] = [];
 }

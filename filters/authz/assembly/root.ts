@@ -1,5 +1,5 @@
 import {
-  Action,
+  Action as Verdict,
   Bytes,
   BytesMap,
   Counter,
@@ -9,15 +9,14 @@ import {
   LogLevel,
   property,
   propertyPath,
-  requestHeaders,
   RootContext,
   utf8,
 } from "proxy-wasm-sdk/assembly";
-import { Asked } from "./checks";
+import { Asked, NEEDS_METHOD, NEEDS_PATH } from "./asked";
 import { Config, readConfig } from "./config";
 import { MethodNames } from "./methods";
 import { LONGEST_ID, MOST_PEERS, peerOf } from "./peers";
-import { Source } from "./policy";
+import { Action, Lane, LaneKind, Policy, Source } from "./policy";
 import { NO_RANK } from "./program";
 import { Programs } from "./programs";
 
@@ -27,12 +26,10 @@ const SOURCE = propertyPath(["xds", "listener_metadata", "filter_metadata", "shu
 const PEER = propertyPath(["connection", "uri_san_peer_certificate"]);
 /** Where to: the cluster that the route chose for this request. */
 const DESTINATION = propertyPath(["xds", "cluster_name"]);
-const METHOD = utf8(":method");
-const PATH = utf8(":path");
 const BODY = utf8("RBAC: access denied");
-const NO_POLICY = utf8("shunt_denied[none]");
-const NO_SOURCE = utf8("shunt_denied[unknown-source]");
-const NO_DESTINATION = utf8("shunt_denied[unknown-destination]");
+
+/** Bytes of a path that a line of the log shows. */
+const SHOWN_PATH = 256;
 
 /** One configuration. Before its first good text it denies everything. */
 export class AuthzRoot extends RootContext {
@@ -41,6 +38,8 @@ export class AuthzRoot extends RootContext {
   private programs: Programs = new Programs(0, 0);
   private allowed: Counter | null = null;
   private denied: Counter | null = null;
+  private shadowAllowed: Counter | null = null;
+  private shadowDenied: Counter | null = null;
 
   onConfigure(text: Bytes): bool {
     const config = readConfig(text);
@@ -50,30 +49,41 @@ export class AuthzRoot extends RootContext {
     }
     this.allowed = new Counter("shunt_authz.allowed");
     this.denied = new Counter("shunt_authz.denied");
+    this.shadowAllowed = new Counter("shunt_authz.shadow_allowed");
+    this.shadowDenied = new Counter("shunt_authz.shadow_denied");
     for (let i = 0; i < config.policies.length; i++) {
       const policy = config.policies[i];
-      policy.decided = new Counter("shunt_authz.policy." + policy.name + (policy.isAllow ? ".allowed" : ".denied"));
+      const outcome = policy.action == Action.Audit ? "audited" : policy.action == Action.Allow ? "allowed" : "denied";
+      policy.decided = new Counter("shunt_authz.policy." + policy.name + (policy.dryRun ? ".shadow_" : ".") + outcome);
     }
     this.config = config;
     this.methods = new MethodNames();
-    this.programs = new Programs(config.mtls ? MOST_PEERS : config.sources.size, config.destinations.size);
+    this.programs = new Programs(config.mtls ? MOST_PEERS : config.sources.size, config.lanes.length);
     return true;
   }
 
   /** Decides; a host that lacks a property gives a denial. */
-  onRequest(size: i32, endOfStream: bool): Action {
+  onRequest(size: i32, endOfStream: bool): Verdict {
     const config = this.config;
-    const source = config.mtls ? this.peer() : this.workload();
-    if (source < 0) return this.deny(NO_SOURCE);
+    const from = config.mtls ? this.peer() : this.workload();
+    if (from < 0) return this.deny("unknown-source");
     const to = property(DESTINATION);
     const found = to === null ? -1 : config.destinations.find(to);
-    if (found < 0) return this.deny(NO_DESTINATION);
+    if (found < 0) return this.deny("unknown-destination");
     const destination = config.destinations.valueAt(found);
-    const rank = this.rank(source, found);
-    if (rank == NO_RANK) return destination.hasAllow ? this.deny(NO_POLICY) : this.allow();
-    const policy = destination.policies[rank];
-    count(policy.decided);
-    return policy.isAllow ? this.allow() : this.deny(policy.details);
+    const source = config.sources.valueAt(from);
+    const asked = Asked.by(source, this.methods);
+    const first = destination.first;
+    const policy = this.decider(from, source, first, asked);
+    const lacksPeer = asked.lacksPeer;
+    for (let i = first + 1; i < destination.end; i++) this.observe(config.lanes[i], this.decider(from, source, i, asked), asked);
+    if (lacksPeer) return this.deny("unknown-address");
+    count(policy === null ? null : policy.decided);
+    if (policy === null ? config.lanes[first].hasAllow : policy.action == Action.Deny) {
+      return this.deny(policy === null ? "none" : policy.name);
+    }
+    count(this.allowed);
+    return Verdict.Continue;
   }
 
   /** Who calls, by the listener; -1 for one that the configuration does not know. */
@@ -92,53 +102,42 @@ export class AuthzRoot extends RootContext {
     if (known >= 0) return known;
     if (config.sources.size == MOST_PEERS) {
       config.sources = new BytesMap<Source>();
-      this.programs = new Programs(MOST_PEERS, config.destinations.size);
+      this.programs = new Programs(MOST_PEERS, config.lanes.length);
     }
     config.sources.set(uri.copy(), peerOf(uri));
     return config.sources.size - 1;
   }
 
-  /** Place of the policy that decides among the destination's; asks the host for no more than the rules need. */
-  private rank(source: i32, destination: i32): i32 {
-    let program = this.programs.find(source, destination);
-    if (program === null) {
-      const from = this.config.sources.valueAt(source);
-      const to = this.config.destinations.valueAt(destination);
-      program = this.programs.make(source, from, destination, to, this.methods);
+  /** The policy of a lane that decides; null where none matches. */
+  private decider(from: i32, source: Source, lane: i32, asked: Asked): Policy | null {
+    const policies = this.config.lanes[lane];
+    const rank = this.programs.of(from, source, lane, policies, this.methods).run(asked);
+    return rank == NO_RANK ? null : policies.policies[rank];
+  }
+
+  /** What does not decide is counted, and a line written for an audit. */
+  private observe(lane: Lane, policy: Policy | null, asked: Asked): void {
+    count(policy === null ? null : policy.decided);
+    if (lane.kind == LaneKind.Shadow) {
+      const denied = policy === null ? lane.hasAllow : policy.action == Action.Deny;
+      count(denied ? this.shadowDenied : this.shadowAllowed);
+    } else if (policy !== null) {
+      asked.need(NEEDS_METHOD | NEEDS_PATH);
+      const path = asked.path;
+      const shown = path === null ? "" : path.slice(0, SHOWN_PATH).toString();
+      const method = asked.method;
+      log(LogLevel.Info, "shunt.authz: audit " + policy.name + ": " + (method === null ? "" : method.toString()) + " " + shown);
     }
-    const asked = Asked.empty();
-    if (program.asksMethod && program.asksPath) {
-      // one call for all headers costs what one for a single header does
-      const pairs = requestHeaders.pairs();
-      asked.setMethod(pairs.find(METHOD), this.methods);
-      asked.path = withoutQuery(pairs.find(PATH));
-    } else if (program.asksMethod) asked.setMethod(requestHeaders.first(METHOD), this.methods);
-    else if (program.asksPath) asked.path = withoutQuery(requestHeaders.first(PATH));
-    return program.run(asked);
   }
 
-  private allow(): Action {
-    count(this.allowed);
-    return Action.Continue;
-  }
-
-  private deny(details: ArrayBuffer): Action {
+  /** `why`: for %RESPONSE_CODE_DETAILS%. */
+  private deny(why: string): Verdict {
     count(this.denied);
-    localReply(403, details, BODY, null, GrpcStatus.PermissionDenied);
-    return Action.Pause;
+    localReply(403, String.UTF8.encode("shunt_denied[" + why + "]"), BODY, null, GrpcStatus.PermissionDenied);
+    return Verdict.Pause;
   }
 }
 
 function count(counter: Counter | null): void {
   if (counter !== null) counter.increment();
-}
-
-/** The part of a path that policies see: up to the first `?` or `#`. */
-function withoutQuery(path: Bytes | null): Bytes | null {
-  if (path === null) return null;
-  for (let i = 0; i < path.length; i++) {
-    const c = path.byteAt(i);
-    if (c == 0x3f || c == 0x23) return path.slice(0, i);
-  }
-  return path;
 }

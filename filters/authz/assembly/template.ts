@@ -13,24 +13,27 @@ export class Template {
   /** "" or what is wrong with it. */
   problem: string = "";
 
-  constructor(text: string) {
-    if (!text.startsWith("/")) this.problem = "a path with {*} or {**} must start with /";
+  constructor(text: ArrayBuffer) {
+    const path = Bytes.of(text);
+    if (path.byteAt(0) != 0x2f) this.problem = "a path with {*} or {**} must start with /";
     let literal = 0;
-    for (let start = 0; start <= text.length; ) {
-      const slash = text.indexOf("/", start);
-      const end = slash < 0 ? text.length : slash;
-      const segment = text.substring(start, end);
-      if (segment == "{*}" || segment == "{**}") {
+    for (let start = 0; start <= path.length; ) {
+      const slash = path.indexOf(0x2f, start);
+      const end = slash < 0 ? path.length : slash;
+      const stars = starsIn(path, start, end);
+      if (stars > 0) {
         if (this.tail !== null) this.problem = "nothing but literal segments may follow {**}";
-        this.literals.push(String.UTF8.encode(text.substring(literal, start)));
-        if (segment == "{**}") this.tail = String.UTF8.encode(text.substring(end));
+        this.literals.push(text.slice(literal, start));
+        if (stars == 2) this.tail = text.slice(end);
         literal = end;
-      } else if (!isLiteral(segment)) {
-        this.problem = "beside {*} and {**} as whole segments, a path takes letters, digits and -._~%!$&'()+,;:@=";
+      } else {
+        let plain = start;
+        while (plain < end && path.byteAt(plain) != 0x2a && isPathCharacter(path.byteAt(plain))) plain++;
+        if (plain < end) this.problem = "beside {*} and {**} as whole segments, a path takes letters, digits and -._~%!$&'()+,;:@=";
       }
       start = end + 1;
     }
-    if (this.tail === null) this.literals.push(String.UTF8.encode(text.substring(literal)));
+    if (this.tail === null) this.literals.push(text.slice(literal));
   }
 
   /** The literal that every match starts with. */
@@ -46,20 +49,22 @@ export class Template {
       if (!hasAt(path, at, literal)) return false;
       at += literal.byteLength;
       if (i == last) break;
-      const end = segmentEnd(path, at, false);
+      const end = segmentEnd(path, at, path.length, false);
       if (end == at) return false;
       at = end;
     }
     const tail = this.tail;
     if (tail === null) return at == path.length;
     const tailAt = path.length - tail.byteLength;
-    return tailAt >= at && hasAt(path, tailAt, tail) && segmentEnd(path.slice(0, tailAt), at, true) == tailAt;
+    return tailAt >= at && hasAt(path, tailAt, tail) && segmentEnd(path, at, tailAt, true) == tailAt;
   }
 }
 
-/** Whether a path has a brace: then it is a template or wrong. */
-export function looksLikeTemplate(text: string): bool {
-  return text.includes("{") || text.includes("}");
+/** 1 for `{*}`, 2 for `{**}`, else 0. */
+function starsIn(path: Bytes, start: i32, end: i32): i32 {
+  const stars = end - start - 2;
+  if (stars < 1 || stars > 2 || path.byteAt(start) != 0x7b || path.byteAt(end - 1) != 0x7d) return 0;
+  return path.byteAt(start + 1) == 0x2a && path.byteAt(end - 2) == 0x2a ? stars : 0;
 }
 
 function hasAt(path: Bytes, at: i32, literal: ArrayBuffer): bool {
@@ -67,9 +72,9 @@ function hasAt(path: Bytes, at: i32, literal: ArrayBuffer): bool {
   return path.length - at >= length && memory.compare(path.start + at, changetype<usize>(literal), length) == 0;
 }
 
-/** Index of the first byte from `at` that a wildcard does not take. */
-function segmentEnd(path: Bytes, at: i32, slashes: bool): i32 {
-  while (at < path.length) {
+/** Index of the first byte from `at` up to `to` that a wildcard does not take. */
+function segmentEnd(path: Bytes, at: i32, to: i32, slashes: bool): i32 {
+  while (at < to) {
     const c = path.byteAt(at);
     if (!isPathCharacter(c) && !(slashes && c == 0x2f)) break;
     at++;
@@ -77,23 +82,8 @@ function segmentEnd(path: Bytes, at: i32, slashes: bool): i32 {
   return at;
 }
 
-function isLiteral(text: string): bool {
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c == 0x2a || !isPathCharacter(c)) return false;
-  }
-  return true;
-}
-
-/** RFC 3986 pchar. */
+/** RFC 3986 pchar, as bits of 32 characters each. */
 function isPathCharacter(c: i32): bool {
-  const lower = c | 0x20;
-  if ((lower >= 0x61 && lower <= 0x7a) || (c >= 0x30 && c <= 0x39)) return true;
-  switch (c) {
-    case 0x21: case 0x24: case 0x25: case 0x26: case 0x27: case 0x28: case 0x29: case 0x2a: case 0x2b: case 0x2c:
-    case 0x2d: case 0x2e: case 0x3a: case 0x3b: case 0x3d: case 0x40: case 0x5f: case 0x7e:
-      return true;
-    default:
-      return false;
-  }
+  const bits: u32 = c < 0x40 ? 0x2fff7ff2 : c < 0x60 ? 0x87ffffff : 0x47fffffe;
+  return c >= 0x20 && c < 0x80 && ((bits >> (c & 31)) & 1) != 0;
 }

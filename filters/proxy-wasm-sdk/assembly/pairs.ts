@@ -33,11 +33,6 @@ export class Pairs {
     return <i32>this.count;
   }
 
-  /** Size of the block: more than all names and values together. */
-  get byteLength(): usize {
-    return this.end - this.bytes;
-  }
-
   /** Back to before the first pair. */
   rewind(): void {
     this.index = 0;

@@ -1,29 +1,68 @@
 import { describe, expect, test } from 'vitest';
-import { ask, load, newHost } from '../support/authz.ts';
-import { cases, configuration } from './cases.ts';
+import { type AuthzRequest, ask, load, newHost } from '../support/authz.ts';
+import { type Case, cases, configuration, LOOPBACK } from './cases.ts';
 
 const host = newHost();
 const plugin = load(configuration(), host);
 
 describe('every case of cases.yaml in the Node host', () => {
-  test.each(cases)('$group: $source $method $path', ({ source, cluster, method, path, allowed, by, details }) => {
-    const counter = by === undefined || by.startsWith('unknown') || by === 'none' ? undefined : counterOf(by, allowed);
-    const before = counter === undefined ? 0n : host.metrics.value(counter);
-    const verdict = ask(plugin, { source, cluster, method, path });
-    expect(verdict.allowed).toBe(allowed);
-    expect(verdict.reply?.details ?? '').toBe(details);
-    if (counter !== undefined) expect(host.metrics.value(counter)).toBe((before ?? 0n) + 1n);
+  test.each(cases.map((request) => [request.what, request] as const))('%s', (_, request) => {
+    const before = new Map(counters());
+    const verdict = ask(plugin, asked(request));
+    expect(verdict.allowed).toBe(request.allowed);
+    expect(verdict.reply?.details ?? '').toBe(request.details);
+    const counted = counters().flatMap(([name, value]) => {
+      const times = value - (before.get(name) ?? 0n);
+      return times === 0n ? [] : [`${name} ${times}`];
+    });
+    expect(counted.sort()).toEqual(
+      countersOf(request)
+        .map((name) => `${name} 1`)
+        .sort(),
+    );
   });
 });
 
-function counterOf(policy: string, allowed: boolean): string {
-  return `shunt_authz.policy.${policy}.${allowed ? 'allowed' : 'denied'}`;
+function counters(): [string, bigint][] {
+  return host.metrics.names().map((name) => [name, host.metrics.value(name) ?? 0n]);
+}
+
+/** As the proxy tells it of this request. */
+function asked({
+  source,
+  cluster,
+  method,
+  path,
+  host,
+  headers,
+  remote = LOOPBACK,
+  sni = '',
+  claims,
+}: Case): AuthzRequest {
+  return {
+    ...{ source, cluster, method, path, host, headers, sni, peer: LOOPBACK, local: LOOPBACK },
+    remote: remote.includes(':') ? `[${remote}]` : remote,
+    ...(claims === undefined ? {} : { claims }),
+  };
+}
+
+/** All that one request counts. */
+function countersOf({ allowed, by, shadow, audited }: Case): string[] {
+  const outcome = (is: boolean): string => (is ? 'allowed' : 'denied');
+  const isPolicy = (name: string | undefined): name is string => name?.includes('/') === true;
+  return [
+    `shunt_authz.${outcome(allowed)}`,
+    ...(isPolicy(by) ? [`shunt_authz.policy.${by}.${outcome(allowed)}`] : []),
+    ...(shadow === undefined ? [] : [`shunt_authz.shadow_${outcome(shadow.allowed)}`]),
+    ...(isPolicy(shadow?.by) ? [`shunt_authz.policy.${shadow?.by}.shadow_${outcome(shadow?.allowed === true)}`] : []),
+    ...audited.map((name) => `shunt_authz.policy.${name}.audited`),
+  ];
 }
 
 describe('a denial', () => {
   test('is 403 with Istio’s body, and gRPC status 7', () => {
     const denied = cases.find(({ allowed }) => !allowed);
-    expect(ask(plugin, denied ?? {}).reply).toMatchObject({
+    expect(ask(plugin, denied === undefined ? {} : asked(denied)).reply).toMatchObject({
       status: 403,
       body: 'RBAC: access denied',
       grpcStatus: 7,
@@ -34,7 +73,7 @@ describe('a denial', () => {
   test('and a permission are counted in all', () => {
     const fresh = newHost();
     const own = load(configuration(), fresh);
-    for (const request of cases) ask(own, request);
+    for (const request of cases) ask(own, asked(request));
     expect(fresh.metrics.value('shunt_authz.allowed')).toBe(BigInt(cases.filter(({ allowed }) => allowed).length));
     expect(fresh.metrics.value('shunt_authz.denied')).toBe(BigInt(cases.filter(({ allowed }) => !allowed).length));
   });

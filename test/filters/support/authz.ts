@@ -1,6 +1,7 @@
 /** The compiled authz filter in the Node host. */
 import { join } from 'node:path';
 import { Host, type HostOptions, type LocalReply, loadFilter, type Plugin } from 'proxy-wasm-sdk/testing/index.ts';
+import { jwtMetadata } from './protobuf-value.ts';
 
 export const authzModule = loadFilter(join(import.meta.dirname, '../../../build/filters/authz.wasm'));
 
@@ -13,7 +14,19 @@ export interface AuthzRequest {
   readonly cluster?: string;
   readonly method?: string;
   readonly path?: string;
-  readonly headers?: [string, string][];
+  /** Host header. */
+  readonly host?: string;
+  readonly headers?: readonly (readonly [string, string])[];
+  /** The connection's peer, as the network filter set_filter_state says it. Absent: that filter is not there. */
+  readonly peer?: string;
+  /** Whom the proxy takes the request to be from; IPv6 in brackets. */
+  readonly remote?: string;
+  /** The address that the connection was made to. */
+  readonly local?: string;
+  /** Server name of TLS. */
+  readonly sni?: string;
+  /** Of a verified token. */
+  readonly claims?: object;
 }
 
 export interface Verdict {
@@ -33,18 +46,38 @@ export function newHost(options: HostOptions = {}): Host {
 }
 
 /** One request from beginning to end. */
-export function ask(
-  plugin: Plugin,
-  { source, certificate, cluster, method, path, headers = [] }: AuthzRequest,
-): Verdict {
-  const properties: Record<string, string> = {};
+export function ask(plugin: Plugin, request: AuthzRequest): Verdict {
+  using stream = plugin.http({ properties: propertiesOf(request) });
+  const pseudo: [string, string | undefined][] = [
+    [':authority', request.host],
+    [':method', request.method],
+    [':path', request.path],
+  ];
+  const present = pseudo.filter((pair): pair is [string, string] => pair[1] !== undefined);
+  const headers = (request.headers ?? []).map(([name, value]): [string, string] => [name, value]);
+  const verdict = stream.requestHeaders([...present, ...headers]);
+  return { allowed: verdict === 'continue', reply: stream.reply };
+}
+
+/** As Envoy has them. */
+export function propertiesOf({
+  source,
+  certificate,
+  cluster,
+  peer,
+  remote,
+  local,
+  sni,
+  claims,
+}: AuthzRequest): Record<string, string | Uint8Array> {
+  const properties: Record<string, string | Uint8Array> = {};
   if (source !== undefined) properties['xds.listener_metadata.filter_metadata.shunt.source'] = source;
   if (certificate !== undefined) properties['connection.uri_san_peer_certificate'] = certificate;
   if (cluster !== undefined) properties['xds.cluster_name'] = cluster;
-  using stream = plugin.http({ properties });
-  const pseudo: [string, string][] = [];
-  if (method !== undefined) pseudo.push([':method', method]);
-  if (path !== undefined) pseudo.push([':path', path]);
-  const verdict = stream.requestHeaders([...pseudo, ...headers]);
-  return { allowed: verdict === 'continue', reply: stream.reply };
+  if (peer !== undefined) properties['filter_state.shunt.source_ip'] = peer;
+  if (remote !== undefined) properties['source.address'] = `${remote}:40000`;
+  if (local !== undefined) properties['destination.address'] = `${local}:80`;
+  if (sni !== undefined) properties['connection.requested_server_name'] = sni;
+  if (claims !== undefined) properties.metadata = jwtMetadata(claims);
+  return properties;
 }

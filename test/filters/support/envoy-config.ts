@@ -7,10 +7,15 @@ export interface HttpListener {
   readonly source?: string;
   readonly filters: readonly Json[];
   readonly virtualHosts: readonly Json[];
+  /** Before the HTTP connection manager. */
+  readonly networkFilters?: readonly Json[];
+  /** Default: none, plain text. */
+  readonly transportSocket?: Json;
 }
 
 /** On a free port of loopback. Every response says in `x-details` why it is what it is. */
-export function httpListener({ name, source, filters, virtualHosts }: HttpListener): Json {
+export function httpListener(listener: HttpListener): Json {
+  const { name, source, filters, virtualHosts, networkFilters = [], transportSocket } = listener;
   const details = { key: 'x-details', value: '%RESPONSE_CODE_DETAILS%' };
   return {
     name,
@@ -18,7 +23,9 @@ export function httpListener({ name, source, filters, virtualHosts }: HttpListen
     address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
     filter_chains: [
       {
+        ...(transportSocket === undefined ? {} : { transport_socket: transportSocket }),
         filters: [
+          ...networkFilters,
           {
             name: 'hcm',
             typed_config: {
@@ -54,6 +61,62 @@ export function virtualHost(domain: string, cluster: string, perFilter: Record<s
     routes: [{ match: { prefix: '' }, route: { cluster } }],
   };
 }
+
+/** A route that requests with `x-destination: NAME` take, whatever their host. */
+export interface NamedRoute {
+  readonly name: string;
+  readonly cluster: string;
+  readonly perFilter?: Record<string, Json>;
+}
+
+export function routedHost(routes: readonly NamedRoute[]): Json {
+  return {
+    name: 'all',
+    domains: ['*'],
+    routes: routes.map(({ name, cluster, perFilter = {} }) => ({
+      match: { prefix: '', headers: [{ name: 'x-destination', string_match: { exact: name } }] },
+      route: { cluster },
+      typed_per_filter_config: perFilter,
+    })),
+  };
+}
+
+/** Says the address of the connection's peer, which Envoy has no property for, as `filter_state.shunt.source_ip`. */
+export const peerAddressFilter: Json = {
+  name: 'envoy.filters.network.set_filter_state',
+  typed_config: {
+    '@type': `${PREFIX}filters.network.set_filter_state.v3.Config`,
+    on_new_connection: [
+      {
+        object_key: 'shunt.source_ip',
+        factory_key: 'envoy.string',
+        format_string: {
+          text_format_source: { inline_string: '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%' },
+        },
+      },
+    ],
+  },
+};
+
+/** In place of jwt_authn: the claims are in `x-claims`, a google.protobuf.Value in base64. */
+export const claimsFilter: Json = {
+  name: 'envoy.filters.http.header_to_metadata',
+  typed_config: {
+    '@type': `${PREFIX}filters.http.header_to_metadata.v3.Config`,
+    request_rules: [
+      {
+        header: 'x-claims',
+        on_header_present: {
+          metadata_namespace: 'envoy.filters.http.jwt_authn',
+          key: 'payload',
+          type: 'PROTOBUF_VALUE',
+          encode: 'BASE64',
+        },
+        remove: true,
+      },
+    ],
+  },
+};
 
 export function cluster(name: string, port: number): Json {
   const address = { socket_address: { address: '127.0.0.1', port_value: port } };

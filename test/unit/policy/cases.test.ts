@@ -8,7 +8,7 @@ import type { Topology } from '../../../src/config/topology.ts';
 import type { ResourceKey } from '../../../src/instance.ts';
 import { evaluateRequest } from '../../../src/policy/evaluate.ts';
 import { type AuthzPolicy, l7Configuration } from '../../../src/policy/l7.ts';
-import { cases, configuration } from '../../filters/authz/cases.ts';
+import { cases, configuration, LOOPBACK } from '../../filters/authz/cases.ts';
 
 const config = configuration();
 
@@ -16,13 +16,14 @@ function workload(namespace: string, name: string, serviceAccount: string): Work
   return { key: `${namespace}/${name}`, name, namespace, labels: { name }, serviceAccount, fastPath: 'auto' };
 }
 
-function policy({ name, action, rules }: AuthzPolicy): AuthorizationPolicy {
+function policy({ name, action, dryRun, rules }: AuthzPolicy): AuthorizationPolicy {
   return {
     key: name as ResourceKey,
     name,
     namespace: ROOT_NAMESPACE,
     action,
-    rules: rules.map(({ from = [], to = [] }) => ({ from, to })),
+    ...(dryRun === undefined ? {} : { dryRun }),
+    rules: rules.map(({ from = [], to = [], when = [] }) => ({ from, to, when })),
   };
 }
 
@@ -48,14 +49,18 @@ function topologyOf(source: string, cluster: string): Topology {
     policies: policies.map((index) => policy(config.policies[index] as AuthzPolicy)),
     plugins: [],
   };
-  return placeTopology(model, undefined, { instance: 'default', busyCidrs: [] });
+  const addresses = {
+    ...Object.fromEntries(callers.map(({ key }) => [key, caller?.address ?? LOOPBACK])),
+    'called/called': config.destinations[cluster]?.address ?? LOOPBACK,
+  };
+  return { ...placeTopology(model, undefined, { instance: 'default', busyCidrs: [] }), workloadIps: addresses };
 }
 
 const ofGroup = Map.groupBy(cases, ({ group }) => group);
 
 describe('the evaluator decides as the filter:', () => {
   test.each([...ofGroup])('%s', (_, requests) => {
-    for (const { cluster, source, method, path, allowed, by } of requests) {
+    for (const { cluster, source, method, path, host, headers, remote, sni, claims, ...expected } of requests) {
       const topology = topologyOf(source, cluster);
       const destination = config.destinations[cluster];
       const known = config.sources[source];
@@ -65,13 +70,22 @@ describe('the evaluator decides as the filter:', () => {
         port: destination?.port ?? 0,
         method,
         path: Buffer.from(path, 'latin1').toString('utf8'),
+        host,
+        headers,
+        ...(remote === undefined ? {} : { remoteIp: remote }),
+        ...(sni === undefined ? {} : { sni }),
+        ...(claims === undefined ? {} : { claims }),
       });
-      const request = `${source} ${method} ${path}: ${decision.reason}`;
-      expect(decision.allowed, request).toBe(allowed);
-      expect(decision.policy ?? 'none', request).toBe(by?.includes('/') ? by : 'none');
+      const { by, what, shadow, audited } = expected;
+      const policyOf = (name: string | undefined): string | undefined => (name?.includes('/') ? name : undefined);
+      expect(decision.allowed, `${what}: ${decision.reason}`).toBe(expected.allowed);
+      expect(decision.policy, what).toBe(policyOf(by));
+      expect(decision.shadow?.allowed, what).toBe(shadow?.allowed);
+      expect(decision.shadow?.policy, what).toBe(policyOf(shadow?.by));
+      expect(decision.audited ?? [], what).toEqual(audited);
       // what the filter is given for this topology says the same of the caller and of the policies
       const given = l7Configuration(topology);
-      if (known !== undefined) expect(given.sources[`${known.namespace}/${source}`]).toEqual(known);
+      if (known !== undefined) expect(given.sources[`${known.namespace}/${source}`]).toMatchObject(known);
       expect(given.policies).toEqual(destination?.policies.map((index) => config.policies[index]));
     }
   });
