@@ -58,8 +58,13 @@ namespaces. For a request to a guarded workload:
 2. If no ALLOW policy guards the workload, it is allowed.
 3. If an ALLOW policy matches, it is allowed; else it is denied.
 
-A policy matches when any of its rules does; a rule when any of \`from\` and any of \`to\` match; a source or an operation when
-each field that it has matches, by any of its values. Ports are those of the workload, never those of the Service.
+A policy matches when any of its rules does; a rule when any of \`from\`, any of \`to\` and all of \`when\` match; a source, an
+operation or a condition when each field that it has matches: by any of its values, or, \`not…\`, by none of them. Ports are those
+of the workload, never those of the Service.
+
+An **AUDIT** policy decides nothing: a request that matches is counted (\`shunt_authz.policy.NAME.audited\`) and written to the
+proxy's log. A policy with the annotation \`istio.io/dry-run: "true"\` is not enforced: what such policies alone would decide is
+counted (\`shunt_authz.shadow_allowed\`, \`shunt_authz.shadow_denied\`, and for each policy).
 
 | value | matches |
 | --- | --- |
@@ -69,14 +74,20 @@ each field that it has matches, by any of its values. Ports are those of the wor
 | \`*\` | anything that is not empty |
 | \`/a/{*}/b\` | paths only: \`{*}\` is one segment that is not empty |
 | \`/a/{**}\` | paths only: \`{**}\` is any text, also none; so \`/a/\` and \`/a/b/c\`, not \`/a\` |
+| \`10.0.0.0/8\` | addresses only: IPv4 or IPv6, single or a network |
+| \`ISSUER/SUBJECT\` | request principals: a \`*\` stands at the start of the issuer or at the end of the subject |
+
+Hosts are compared in any case, with the port that was sent: \`api.example.com\` is not \`api.example.com:8080\`. Of a
+repeated header any value may match, and \`*\` is satisfied with an empty one; a claim that is a list matches by any of its texts. What a request does not have matches no value, and so every \`not…\`.
 
 A path is compared without query and fragment. The wildcards of a template take the characters that RFC 3986 allows in a
 path, as Envoy's do. Values that could never match (a method in small letters, a \`*\` inside, \`spiffe://\`) are
 refused: in a DENY policy they would silently deny nothing.
 
-**TCP.** A port that no Service serves as HTTP is judged when the connection is made. As in Istio, an ALLOW rule with
-methods or paths never matches there, and a DENY rule matches as if it did not have them. The kernel decides before a
-workload is chosen: a Service is refused when any workload behind it would refuse.
+**TCP.** A port that no Service serves as HTTP is judged when the connection is made. As in Istio, an ALLOW rule that asks for
+what only a request has (hosts, methods, paths, headers, tokens) never matches there, and a DENY rule matches as if it did not
+ask for it. Here that holds for \`connection.sni\` too, which is sent after the connection is made; AUDIT and dry-run policies
+are not looked at. The kernel decides before a workload is chosen: a Service is refused when any workload behind it would refuse.
 
 **Unknown callers** are denied, and so is a port to which no Service leads.
 `;

@@ -79,14 +79,46 @@ const Service = Type.Object(
 const Policy = Type.Object(
   {
     ...named,
-    action: Type.Enum(['ALLOW', 'DENY']),
+    action: Type.Enum(['ALLOW', 'DENY', 'AUDIT']),
+    dryRun: optional(Type.Literal(true)),
     selector: optional(Texts),
     rules: Type.Array(
       Type.Object(
         {
-          from: Type.Array(Type.Object({ principals: optional(List), namespaces: optional(List) }, strict)),
+          from: Type.Array(
+            Type.Object(
+              {
+                principals: optional(List),
+                notPrincipals: optional(List),
+                namespaces: optional(List),
+                notNamespaces: optional(List),
+                ipBlocks: optional(List),
+                notIpBlocks: optional(List),
+                remoteIpBlocks: optional(List),
+                notRemoteIpBlocks: optional(List),
+                requestPrincipals: optional(List),
+                notRequestPrincipals: optional(List),
+              },
+              strict,
+            ),
+          ),
           to: Type.Array(
-            Type.Object({ methods: optional(List), paths: optional(List), ports: optional(List) }, strict),
+            Type.Object(
+              {
+                hosts: optional(List),
+                notHosts: optional(List),
+                methods: optional(List),
+                notMethods: optional(List),
+                paths: optional(List),
+                notPaths: optional(List),
+                ports: optional(List),
+                notPorts: optional(List),
+              },
+              strict,
+            ),
+          ),
+          when: optional(
+            Type.Array(Type.Object({ key: Type.String(), values: optional(List), notValues: optional(List) }, strict)),
           ),
         },
         strict,

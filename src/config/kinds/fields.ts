@@ -45,7 +45,7 @@ export const Labels = (description: string, minProperties = 0) =>
   );
 
 const Annotations = Type.Record(Type.String(), Type.String({ expected: 'text' }), {
-  description: 'Not used.',
+  description: 'Not used, but for `istio.io/dry-run` of an AuthorizationPolicy.',
   expected: 'a map of texts',
 });
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { ResourceKey } from '../../../src/instance.ts';
 import { l7Configuration } from '../../../src/policy/l7.ts';
 import { policy, shop } from './shop.ts';
 
@@ -14,17 +15,31 @@ const noPosts = policy(
 );
 
 test('is the JSON of docs/architecture.md', () => {
-  expect(l7Configuration(shop(reader, closed, noPosts))).toEqual({
+  const topology = shop(reader, closed, noPosts);
+  const addressOf = (key: ResourceKey): string => topology.workloadIps[key] ?? '';
+  expect(l7Configuration(topology)).toEqual({
     sources: {
-      'shop/api': { principal: 'cluster.local/ns/shop/sa/api', namespace: 'shop' },
-      'shop/cache-0': { principal: 'cluster.local/ns/shop/sa/default', namespace: 'shop' },
-      'shop/cache-1': { principal: 'cluster.local/ns/shop/sa/default', namespace: 'shop' },
-      'shop/web': { principal: 'cluster.local/ns/shop/sa/web', namespace: 'shop' },
-      'tools/probe': { principal: 'cluster.local/ns/tools/sa/prober', namespace: 'tools' },
+      'shop/api': { principal: 'cluster.local/ns/shop/sa/api', namespace: 'shop', address: addressOf('shop/api') },
+      'shop/cache-0': {
+        principal: 'cluster.local/ns/shop/sa/default',
+        namespace: 'shop',
+        address: addressOf('shop/cache-0'),
+      },
+      'shop/cache-1': {
+        principal: 'cluster.local/ns/shop/sa/default',
+        namespace: 'shop',
+        address: addressOf('shop/cache-1'),
+      },
+      'shop/web': { principal: 'cluster.local/ns/shop/sa/web', namespace: 'shop', address: addressOf('shop/web') },
+      'tools/probe': {
+        principal: 'cluster.local/ns/tools/sa/prober',
+        namespace: 'tools',
+        address: addressOf('tools/probe'),
+      },
     },
     destinations: {
-      'shop/api:8080': { port: 8080, policies: [0, 1] },
-      'shop/api:9090': { port: 9090, policies: [0, 1] },
+      'shop/api:8080': { port: 8080, address: addressOf('shop/api'), policies: [0, 1] },
+      'shop/api:9090': { port: 9090, address: addressOf('shop/api'), policies: [0, 1] },
     },
     policies: [
       {
@@ -48,7 +63,30 @@ test('is the same text whatever the order of the documents', () => {
 });
 
 test('names no empty list that would be refused, and lists destinations without policies', () => {
-  const text = JSON.stringify(l7Configuration(shop()));
-  expect(text).toContain('"shop/api:8080":{"port":8080,"policies":[]}');
+  const topology = shop();
+  const text = JSON.stringify(l7Configuration(topology));
+  expect(text).toContain(`"shop/api:8080":{"port":8080,"address":"${topology.workloadIps['shop/api']}","policies":[]}`);
   expect(text).not.toContain('"from":[]');
+});
+
+test('says nothing of addresses where the proxy sees those of callers itself', () => {
+  const { model } = shop(reader);
+  expect(JSON.stringify(l7Configuration({ model }))).not.toContain('address');
+});
+
+test('hands on conditions, audits and dry runs', () => {
+  const audit = policy('{action: AUDIT, rules: [{when: [{key: source.ip, notValues: [10.0.0.1]}]}]}', 'audit');
+  const dry = policy('{rules: [{}]}', 'dry').replace(
+    'name: dry,',
+    'name: dry, annotations: {istio.io/dry-run: "true"},',
+  );
+  const wet = policy('{rules: [{}]}', 'wet').replace(
+    'name: wet,',
+    'name: wet, annotations: {istio.io/dry-run: "false"},',
+  );
+  expect(l7Configuration(shop(audit, dry, wet)).policies).toEqual([
+    { name: 'shop/audit', action: 'AUDIT', rules: [{ when: [{ key: 'source.ip', notValues: ['10.0.0.1'] }] }] },
+    { name: 'shop/dry', action: 'ALLOW', dryRun: true, rules: [{}] },
+    { name: 'shop/wet', action: 'ALLOW', rules: [{}] },
+  ]);
 });
