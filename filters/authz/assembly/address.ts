@@ -31,7 +31,7 @@ function dotted(text: Bytes, at: i32, out: usize): bool {
     const number = decimal(text, at, 255);
     if (number < 0) return false;
     store<u8>(out + i, number);
-    at += digitsOf(number);
+    at = decimalEnd;
     if (i < 3 && text.byteAt(at++) != DOT) return false;
   }
   return at == text.length;
@@ -80,6 +80,9 @@ function hex(c: i32): i32 {
   return c >= 0 && letter >= 0 && letter < 6 ? letter + 10 : -1;
 }
 
+/** Behind the last digit that `decimal` took. */
+let decimalEnd: i32 = 0;
+
 /** The number that begins at `at`: no leading zeros, at most `most`; -1 where there is none. */
 function decimal(text: Bytes, at: i32, most: i32): i32 {
   const from = at;
@@ -88,17 +91,12 @@ function decimal(text: Bytes, at: i32, most: i32): i32 {
     number = number * 10 + c - 0x30;
     if (number > most || (at > from && text.byteAt(from) == 0x30)) return -1;
   }
+  decimalEnd = at;
   return at > from ? number : -1;
 }
 
 /** As `decimal`, of a whole text. */
 export function wholeNumber(text: Bytes, most: i32): i32 {
   const number = decimal(text, 0, most);
-  return number >= 0 && text.length == digitsOf(number) ? number : -1;
-}
-
-function digitsOf(number: i32): i32 {
-  let digits = 1;
-  for (; number > 9; number /= 10) digits++;
-  return digits;
+  return decimalEnd == text.length ? number : -1;
 }

@@ -7,7 +7,7 @@ import { Source } from "./policy";
 
 const METHOD = utf8(":method");
 const PATH = utf8(":path");
-const AUTHORITY = utf8(":authority");
+export const AUTHORITY = utf8(":authority");
 /** The peer of the connection. The host has no such property: the network filter set_filter_state puts it there. */
 const PEER_ADDRESS = propertyPath(["filter_state", "shunt.source_ip"]);
 /** Whom the proxy believes the request to come from: the peer, or what x-forwarded-for says where it is trusted. */

@@ -55,7 +55,7 @@ function structIn(value: Bytes | null): Bytes | null {
 }
 
 /** What a map (field 1 of a message) has under a name. */
-function member(message: Bytes, name: ArrayBuffer): Bytes | null {
+export function member(message: Bytes, name: ArrayBuffer): Bytes | null {
   const entries = Fields.of(message);
   while (entries.next()) {
     if (entries.number != CONTENT) continue;

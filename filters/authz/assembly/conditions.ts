@@ -1,6 +1,6 @@
 import { Bytes, Pairs, utf8 } from "proxy-wasm-sdk/assembly";
 import { Asked } from "./asked";
-import { anyText, claimAt, textIn } from "./claims";
+import { anyText, claimAt, member, textIn } from "./claims";
 import { matchesAny, Pattern } from "./pattern";
 import { Lane, Source } from "./policy";
 
@@ -21,8 +21,8 @@ export enum Attribute {
   Path,
 }
 
-const ISSUER = [utf8("iss")];
-const SUBJECT = [utf8("sub")];
+const ISSUER = utf8("iss");
+const SUBJECT = utf8("sub");
 
 /** One field of a rule: what it looks at is one of these values, or, negated, none of them. */
 export class Condition {
@@ -82,8 +82,9 @@ export class Condition {
 
   private foundPrincipal(asked: Asked): bool {
     const claims = asked.claims;
-    const issuer = textIn(claimAt(claims, ISSUER));
-    const subject = textIn(claimAt(claims, SUBJECT));
+    if (claims === null) return false;
+    const issuer = textIn(member(claims, ISSUER));
+    const subject = textIn(member(claims, SUBJECT));
     if (issuer === null || subject === null) return false;
     for (let i = 0; i < this.patterns.length; i++) {
       const pattern = this.patterns[i];

@@ -1,6 +1,6 @@
 import { Bytes, JsonValue, utf8 } from "proxy-wasm-sdk/assembly";
 import { parseAddress, wholeNumber } from "./address";
-import { lowered } from "./asked";
+import { AUTHORITY, lowered } from "./asked";
 import { Attribute, Condition } from "./conditions";
 import { Pattern, PatternKind } from "./pattern";
 import { Rule } from "./policy";
@@ -15,12 +15,6 @@ const WHEN =
   "source.principal, source.namespace, source.ip, remote.ip, request.auth.principal, destination.port, destination.ip, " +
   "connection.sni, request.auth.audiences, request.auth.presenter";
 const AUDIENCES = 8;
-const AUDIENCE = utf8("aud");
-const PRESENTER = utf8("azp");
-const HEADER = utf8("request.headers[");
-const CLAIM = utf8("request.auth.claims[");
-const HOST = utf8("host");
-const AUTHORITY = utf8(":authority");
 const NO_NAME: ArrayBuffer[] = [];
 const NOTHING = new ArrayBuffer(0);
 
@@ -82,15 +76,17 @@ function readWhen(value: JsonValue, conditions: Condition[]): void {
   let name = NO_NAME;
   let attribute = wordIn(WHEN, String.UTF8.decode(text));
   if (attribute >= AUDIENCES) {
-    name = [attribute == AUDIENCES ? AUDIENCE : PRESENTER];
+    name = [attribute == AUDIENCES ? utf8("aud") : utf8("azp")];
     attribute = Attribute.Claim;
   } else if (attribute < 0) {
-    if (bytes.startsWith(CLAIM)) {
+    const claim = utf8("request.auth.claims[");
+    const header = utf8("request.headers[");
+    if (bytes.startsWith(claim)) {
       attribute = Attribute.Claim;
-      name = namesFrom(text, CLAIM.byteLength);
-    } else if (bytes.startsWith(HEADER)) {
+      name = namesFrom(text, claim.byteLength);
+    } else if (bytes.startsWith(header)) {
       attribute = Attribute.Header;
-      name = namesFrom(text, HEADER.byteLength);
+      name = namesFrom(text, header.byteLength);
       if (name.length == 1) name[0] = headerName(name[0]);
     }
     if (name.length == 0 || (attribute == Attribute.Header && name.length > 1)) {
@@ -121,7 +117,7 @@ function namesFrom(text: ArrayBuffer, at: i32): ArrayBuffer[] {
 /** In lower case; Envoy has `host` of HTTP/1 as `:authority`. */
 function headerName(name: ArrayBuffer): ArrayBuffer {
   const bytes = Bytes.of(name);
-  return lowered(bytes, bytes.start).equals(HOST) ? AUTHORITY : name;
+  return lowered(bytes, bytes.start).equals(utf8("host")) ? AUTHORITY : name;
 }
 
 function readCondition(attribute: Attribute, name: ArrayBuffer[], value: JsonValue, negated: bool): Condition {
