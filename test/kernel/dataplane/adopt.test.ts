@@ -1,7 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BpfProgram } from '../../../src/bpf/program.ts';
 import { kernelAttach } from '../../../src/dataplane/attach.ts';
@@ -9,25 +6,11 @@ import { LINK_HOOKS } from '../../../src/dataplane/hooks.ts';
 import { type OpenDataplaneOptions, openDataplane } from '../../../src/dataplane/open.ts';
 import { removeDataplane } from '../../../src/dataplane/remove.ts';
 import { needs } from '../../support/capabilities.ts';
+import { otherBuild } from './other-build.ts';
 import { IPS, PORTS, Sandbox } from './sandbox.ts';
 
-const ROOT = resolve(import.meta.dirname, '../../..');
 const WEB = `${IPS.web}/${PORTS.web}`;
 const SETTINGS = { outboundPort: PORTS.proxy, promoteAfterSegments: 8, maxQueuedBytes: 1 << 20 };
-
-/** The same sources by another compiler option: other instructions, so other tags, and the same behaviour. */
-function otherBuild(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'shunt-build-'));
-  const include = `/usr/include/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
-  for (const name of ['capture', 'fastpath']) {
-    const target = join(directory, `${name}.bpf.o`);
-    const source = join(ROOT, 'bpf', `${name}.bpf.c`);
-    const includes = ['-I', join(ROOT, 'bpf/include'), '-I', include];
-    execFileSync('clang', ['-target', 'bpf', '-O2', '-g', '-mcpu=v3', ...includes, '-c', source, '-o', target]);
-    execFileSync('llvm-strip', ['-g', target]);
-  }
-  return directory;
-}
 
 describe('adopting a data plane', needs('capture', 'fast path'), () => {
   let sandbox: Sandbox;
