@@ -19,6 +19,7 @@ readonly PACKAGE_NEEDS=(
   ip=iproute2
   llvm-strip=llvm
   make=make
+  nft=nftables
   nginx=nginx
   npm=npm
   ps=procps

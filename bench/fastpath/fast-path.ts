@@ -5,6 +5,7 @@ import { type ProgramCost, programCost } from '../../src/bpf/info.ts';
 import type { BpfMap } from '../../src/bpf/map.ts';
 import { BpfObject } from '../../src/bpf/object.ts';
 import { attachTc } from '../../src/bpf/tc.ts';
+import { REFRESH_TICKS } from '../../src/dataplane/dataplane.ts';
 import { Counter, maps, Outcome, Reader, type Settings } from '../../src/generated/abi.ts';
 import { type NetnsPair, PAIR_DEVICE } from './netns-pair.ts';
 
@@ -75,6 +76,7 @@ export class FastPath implements Disposable {
       outboundPort: 0,
       workloadCgroupLevel: 0,
       epoch: 0,
+      refreshTicks: REFRESH_TICKS,
     });
   }
 

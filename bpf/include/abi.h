@@ -22,8 +22,10 @@ struct shunt_settings {
 	__u32 workload_cgroup_level; /* depth of a workload's cgroup below the cgroup2 root */
 	__u32 epoch; /* raised after each change of `members` or `verdicts`: linked sockets look at them again
 		      */
+	__u32 refresh_ticks; /* of 2^20 ns (1.05 ms): so often a message goes by TCP; 0: never */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct shunt_settings) == 24, "shunt_settings");
+_Static_assert(sizeof(struct shunt_settings) == 32, "shunt_settings");
 
 /* How the readers in a cgroup are treated. */
 enum shunt_reader {
@@ -99,10 +101,11 @@ enum shunt_outcome {
 	SHUNT_OUTCOME_READER_EDGE = 8,	   /* waits edge-triggered and is not known to be greedy */
 	SHUNT_OUTCOME_READER_UNKNOWN = 9,  /* how it waits cannot be seen */
 	SHUNT_OUTCOME_READER_REFUSED = 10, /* its cgroup says never */
-	SHUNT_OUTCOME_FAILED = 11, /* the kernel refused the redirect, or the sender had ended its stream */
-	SHUNT_OUTCOME_OPTION = 12, /* one end set an option after promotion that redirects would break */
-	SHUNT_OUTCOME_POLICY = 13, /* the connection would be refused by now */
-	SHUNT_OUTCOME_COUNT = 14,
+	SHUNT_OUTCOME_FAILED = 11,  /* the kernel refused the redirect, or the sender had ended its stream */
+	SHUNT_OUTCOME_OPTION = 12,  /* one end set an option after promotion that redirects would break */
+	SHUNT_OUTCOME_POLICY = 13,  /* the connection would be refused by now */
+	SHUNT_OUTCOME_REFRESH = 14, /* so that who watches the packets sees that the connection lives */
+	SHUNT_OUTCOME_COUNT = 15,
 };
 
 /*
@@ -123,7 +126,7 @@ struct shunt_flow {
 	__u64 messages[SHUNT_OUTCOME_COUNT];
 	__u64 bytes[SHUNT_OUTCOME_COUNT];
 };
-_Static_assert(sizeof(struct shunt_flow) == 320, "shunt_flow");
+_Static_assert(sizeof(struct shunt_flow) == 336, "shunt_flow");
 
 /*
  * Map `pairs`, LRU_HASH: what closed connections sent, added up when each closes. With the open ones of
@@ -139,7 +142,7 @@ struct shunt_pair {
 	__u64 messages[SHUNT_OUTCOME_COUNT];
 	__u64 bytes[SHUNT_OUTCOME_COUNT];
 };
-_Static_assert(sizeof(struct shunt_pair) == 224, "shunt_pair");
+_Static_assert(sizeof(struct shunt_pair) == 240, "shunt_pair");
 
 enum shunt_phase {
 	SHUNT_PHASE_NEW = 0,	  /* looked at, or only an option noted */
@@ -155,8 +158,9 @@ enum shunt_phase {
  *
  * promote (softirq) and redirect (the sender, under the socket's lock) may run at once: `vetoed` is
  * socket_options', `queued_bytes`, `peer_seen_level`, `writer`, `crowded`, `behind`, `standing`,
- * `peer_reader`, `peer_blocking`, `epoch` and `option_epoch` are redirect's, all else is promote's. A torn
- * view of peer_* is harmless: a cookie that is not the one found at the address makes the message go by TCP.
+ * `peer_reader`, `peer_blocking`, `epoch`, `option_epoch` and `refreshed_ticks` are redirect's, all else is
+ * promote's. A torn view of peer_* is harmless: a cookie that is not the one found at the address makes the
+ * message go by TCP.
  */
 struct shunt_socket_state {
 	struct shunt_flow_key peer_key;
@@ -192,7 +196,8 @@ struct shunt_socket_state {
 				  options go */
 	__u32 peer_reader;     /* enum shunt_reader, found with `standing` */
 	__u32 peer_blocking;   /* 1: the peer's O_NONBLOCK was found cleared after its promotion, last time */
-	__u32 reserved;
+	__u32 refreshed_ticks; /* CLOCK_MONOTONIC in units of 2^20 ns, its low bits: of the last message that
+				  went by TCP as REFRESH, or of linking */
 };
 _Static_assert(sizeof(struct shunt_socket_state) == 192, "shunt_socket_state");
 

@@ -163,6 +163,22 @@ static __always_inline bool may_send(const struct bpf_sock *sk)
 }
 
 /*
+ * Redirected bytes pass no firewall: what tracks connections by their packets forgets one that has none
+ * (nf_conntrack after nf_conntrack_tcp_timeout_established), and drops what then comes by TCP, the end of the
+ * stream too. So now and then a message goes by TCP, of each direction that is used.
+ */
+static __always_inline bool is_refresh_due(const struct shunt_settings *config,
+					   struct shunt_socket_state *state)
+{
+	__u32 now = config->refresh_ticks ? ticks_now() : 0;
+
+	if (!config->refresh_ticks || (__s32)(now - state->refreshed_ticks) < (__s32)config->refresh_ticks)
+		return false;
+	state->refreshed_ticks = now;
+	return true;
+}
+
+/*
  * While redirects of several threads are under way, a message goes the same way whatever the reader, the
  * credit and a pause say: order comes first.
  */
@@ -198,6 +214,8 @@ message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct 
 #endif
 	if (alone && !has_credit(config, peer, queued, size))
 		return SHUNT_OUTCOME_CREDIT;
+	if (alone && outcome == SHUNT_OUTCOME_REDIRECTED && is_refresh_due(config, state))
+		return SHUNT_OUTCOME_REFRESH;
 	if (bpf_msg_redirect_hash(msg, &sockets, &state->peer_key, BPF_F_INGRESS) != SK_PASS)
 		return SHUNT_OUTCOME_FAILED;
 	state->crowded = !alone;

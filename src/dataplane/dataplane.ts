@@ -56,6 +56,12 @@ export interface Opened {
 /** Depth below the root of cgroup v2: shunt/INSTANCE/workloads/WORKLOAD. */
 const WORKLOAD_CGROUP_LEVEL = 4;
 
+/**
+ * In 2^20 ns: 10 s. Less than any firewall waits before it forgets an established connection (nf_conntrack: 5 days, and
+ * rarely set to less than a minute), and seldom enough to cost nothing.
+ */
+export const REFRESH_TICKS = Math.round(10e9 / 2 ** 20);
+
 /** Made by `openDataplane`. All calls are synchronous; use after dispose throws. */
 export class Dataplane implements Disposable {
   readonly instance: Instance;
@@ -99,7 +105,8 @@ export class Dataplane implements Disposable {
   applySettings(settings: DataplaneSettings): void {
     const { outboundPort, promoteAfterSegments, maxQueuedBytes } = settings;
     const workloadCgroupLevel = WORKLOAD_CGROUP_LEVEL;
-    this.#writeSettings({ outboundPort, promoteAfterSegments, maxQueuedBytes, workloadCgroupLevel });
+    const refreshTicks = REFRESH_TICKS;
+    this.#writeSettings({ outboundPort, promoteAfterSegments, maxQueuedBytes, workloadCgroupLevel, refreshTicks });
   }
 
   /**

@@ -93,7 +93,8 @@ export const Outcome = {
   FAILED: 11,
   OPTION: 12,
   POLICY: 13,
-  COUNT: 14,
+  REFRESH: 14,
+  COUNT: 15,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
@@ -218,7 +219,7 @@ export const Event: StructCodec<Event> = {
   },
 };
 
-/** struct shunt_flow, 320 bytes. */
+/** struct shunt_flow, 336 bytes. */
 export interface Flow {
   key: FlowKey;
   cgroupId: bigint;
@@ -232,7 +233,7 @@ export interface Flow {
   bytes: bigint[];
 }
 export const Flow: StructCodec<Flow> = {
-  size: 320,
+  size: 336,
   off: {
     key: 0,
     cgroupId: 48,
@@ -243,7 +244,7 @@ export const Flow: StructCodec<Flow> = {
     nextSeq: 84,
     queuedPeakBytes: 88,
     messages: 96,
-    bytes: 208,
+    bytes: 216,
   },
   encode(value, view, o) {
     FlowKey.encode(value.key, view, o);
@@ -255,8 +256,8 @@ export const Flow: StructCodec<Flow> = {
     setU32(view, o + 84, value.nextSeq, 'Flow.nextSeq');
     setU32(view, o + 88, value.queuedPeakBytes, 'Flow.queuedPeakBytes');
     setU32(view, o + 92, 0, 'Flow.reserved');
-    setArray(view, o + 96, value.messages, 14, 8, 'Flow.messages', setU64);
-    setArray(view, o + 208, value.bytes, 14, 8, 'Flow.bytes', setU64);
+    setArray(view, o + 96, value.messages, 15, 8, 'Flow.messages', setU64);
+    setArray(view, o + 216, value.bytes, 15, 8, 'Flow.bytes', setU64);
   },
   decode(view, o) {
     return {
@@ -268,8 +269,8 @@ export const Flow: StructCodec<Flow> = {
       lastOutcome: view.getUint32(o + 80, true),
       nextSeq: view.getUint32(o + 84, true),
       queuedPeakBytes: view.getUint32(o + 88, true),
-      messages: getArray(view, o + 96, 14, 8, (view, at) => view.getBigUint64(at, true)),
-      bytes: getArray(view, o + 208, 14, 8, (view, at) => view.getBigUint64(at, true)),
+      messages: getArray(view, o + 96, 15, 8, (view, at) => view.getBigUint64(at, true)),
+      bytes: getArray(view, o + 216, 15, 8, (view, at) => view.getBigUint64(at, true)),
     };
   },
 };
@@ -427,25 +428,25 @@ export const Mirrored: StructCodec<Mirrored> = {
   },
 };
 
-/** struct shunt_pair, 224 bytes. */
+/** struct shunt_pair, 240 bytes. */
 export interface Pair {
   messages: bigint[];
   bytes: bigint[];
 }
 export const Pair: StructCodec<Pair> = {
-  size: 224,
+  size: 240,
   off: {
     messages: 0,
-    bytes: 112,
+    bytes: 120,
   },
   encode(value, view, o) {
-    setArray(view, o, value.messages, 14, 8, 'Pair.messages', setU64);
-    setArray(view, o + 112, value.bytes, 14, 8, 'Pair.bytes', setU64);
+    setArray(view, o, value.messages, 15, 8, 'Pair.messages', setU64);
+    setArray(view, o + 120, value.bytes, 15, 8, 'Pair.bytes', setU64);
   },
   decode(view, o) {
     return {
-      messages: getArray(view, o, 14, 8, (view, at) => view.getBigUint64(at, true)),
-      bytes: getArray(view, o + 112, 14, 8, (view, at) => view.getBigUint64(at, true)),
+      messages: getArray(view, o, 15, 8, (view, at) => view.getBigUint64(at, true)),
+      bytes: getArray(view, o + 120, 15, 8, (view, at) => view.getBigUint64(at, true)),
     };
   },
 };
@@ -517,7 +518,7 @@ export const Queue: StructCodec<Queue> = {
   },
 };
 
-/** struct shunt_settings, 24 bytes. */
+/** struct shunt_settings, 32 bytes. */
 export interface Settings {
   paused: number;
   promoteAfterSegments: number;
@@ -525,9 +526,10 @@ export interface Settings {
   outboundPort: number;
   workloadCgroupLevel: number;
   epoch: number;
+  refreshTicks: number;
 }
 export const Settings: StructCodec<Settings> = {
-  size: 24,
+  size: 32,
   off: {
     paused: 0,
     promoteAfterSegments: 4,
@@ -535,6 +537,7 @@ export const Settings: StructCodec<Settings> = {
     outboundPort: 12,
     workloadCgroupLevel: 16,
     epoch: 20,
+    refreshTicks: 24,
   },
   encode(value, view, o) {
     setU32(view, o, value.paused, 'Settings.paused');
@@ -543,6 +546,8 @@ export const Settings: StructCodec<Settings> = {
     setU32(view, o + 12, value.outboundPort, 'Settings.outboundPort');
     setU32(view, o + 16, value.workloadCgroupLevel, 'Settings.workloadCgroupLevel');
     setU32(view, o + 20, value.epoch, 'Settings.epoch');
+    setU32(view, o + 24, value.refreshTicks, 'Settings.refreshTicks');
+    setU32(view, o + 28, 0, 'Settings.reserved');
   },
   decode(view, o) {
     return {
@@ -552,6 +557,7 @@ export const Settings: StructCodec<Settings> = {
       outboundPort: view.getUint32(o + 12, true),
       workloadCgroupLevel: view.getUint32(o + 16, true),
       epoch: view.getUint32(o + 20, true),
+      refreshTicks: view.getUint32(o + 24, true),
     };
   },
 };
@@ -584,6 +590,7 @@ export interface SocketState {
   standing: number;
   peerReader: number;
   peerBlocking: number;
+  refreshedTicks: number;
 }
 export const SocketState: StructCodec<SocketState> = {
   size: 192,
@@ -614,6 +621,7 @@ export const SocketState: StructCodec<SocketState> = {
     standing: 176,
     peerReader: 180,
     peerBlocking: 184,
+    refreshedTicks: 188,
   },
   encode(value, view, o) {
     FlowKey.encode(value.peerKey, view, o);
@@ -642,7 +650,7 @@ export const SocketState: StructCodec<SocketState> = {
     setU32(view, o + 176, value.standing, 'SocketState.standing');
     setU32(view, o + 180, value.peerReader, 'SocketState.peerReader');
     setU32(view, o + 184, value.peerBlocking, 'SocketState.peerBlocking');
-    setU32(view, o + 188, 0, 'SocketState.reserved');
+    setU32(view, o + 188, value.refreshedTicks, 'SocketState.refreshedTicks');
   },
   decode(view, o) {
     return {
@@ -672,6 +680,7 @@ export const SocketState: StructCodec<SocketState> = {
       standing: view.getUint32(o + 176, true),
       peerReader: view.getUint32(o + 180, true),
       peerBlocking: view.getUint32(o + 184, true),
+      refreshedTicks: view.getUint32(o + 188, true),
     };
   },
 };

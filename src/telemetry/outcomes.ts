@@ -23,6 +23,7 @@ export const OUTCOME_MEANINGS: readonly string[] = [
   'the kernel refused the redirect',
   'one end set an option after the promotion that redirects would break',
   'policy would refuse the connection by now',
+  'firewalls must see a packet now and then',
 ];
 
 /** Outcomes that say the reader must not be redirected to; its bytes are not held against the fast path. */

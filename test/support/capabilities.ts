@@ -52,6 +52,13 @@ const PROBES = {
   },
   'promotion by tc': promotesByTc,
   'promotion by iterator': promotesByIterator,
+  conntrack: () => {
+    const script =
+      'nft add table inet t && nft add chain inet t c && nft add rule inet t c ct state new accept && cat /proc/net/nf_conntrack';
+    return spawnSync('unshare', ['--net', 'sh', '-c', script]).status === 0
+      ? undefined
+      : 'it has no nftables with connection tracking, or no /proc/net/nf_conntrack';
+  },
   'length of a queue': knows('msg_tot_len', 'it does not count the bytes of a queue of redirected messages'),
   'peek offset of TCP': setsTcpOption(1, 42, 0, 'it has no SO_PEEK_OFF for TCP'),
 } satisfies Record<string, () => string | undefined>;

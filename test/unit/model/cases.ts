@@ -68,6 +68,10 @@ export const HOLDS: readonly Case[] = [
     name: `${reader.reader}: TCP's memory is short at any moment`,
     scenario: { ...LINKED, ...reader, credit: 9, memoryShort: true },
   })),
+  ...SAFE.map((reader) => ({
+    name: `${reader.reader}: any message may be one that goes by TCP to be seen`,
+    scenario: { ...LINKED, ...reader, credit: 9, refresh: true },
+  })),
   { name: 'level: stops reading', scenario: { ...LINKED, reader: 'level', messages: 4, event: 'reader stops' } },
   {
     name: 'level: stops reading, the kernel counts what is queued',

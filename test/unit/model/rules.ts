@@ -73,6 +73,8 @@ export interface Scenario {
   readonly counted?: boolean;
   /** True: is_memory_short() may say yes to any message. Default: never. */
   readonly memoryShort?: boolean;
+  /** True: is_refresh_due() may say yes to any message. Default: never. */
+  readonly refresh?: boolean;
   /** How often `paused` may change. Default 0. */
   readonly pauses?: number;
   /** How often members, policy or options may change, each time followed by the epoch. Default 0. */

@@ -16,7 +16,7 @@ export const READS: readonly (readonly [WriterAt, readonly OutcomeName[]])[] = [
   ['nonblocking', ['READER_REFUSED', 'READER_BLOCKING']],
   ['waiting', ['READER_UNKNOWN', 'READER_EDGE']],
   ['copied_seq', ['HANDOVER']],
-  ['queue', ['CREDIT']],
+  ['queue', ['CREDIT', 'REFRESH']],
   ['redirect', ['FAILED']],
 ];
 
@@ -132,6 +132,7 @@ function* verdict(state: State, index: number, scenario: Scenario, rules: Rules)
       const seen = { ...state, queuedBytes: scenario.counted ? state.psock.length : since };
       yield decide(creditOutcome(seen, message.length, scenario, rules), 'has credit', seen);
       if (scenario.memoryShort) yield byTcp(seen, index, 'CREDIT');
+      if (scenario.refresh) yield byTcp(seen, index, 'REFRESH');
       break;
     }
     default: {
