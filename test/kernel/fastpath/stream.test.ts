@@ -9,6 +9,7 @@ import { Sandbox } from './sandbox.ts';
 allNeed('fast path');
 
 const MIB = 1 << 20;
+const PAGE_BYTES = 4096;
 const CREDIT = 128 * 1024;
 
 test('sends one more message by TCP after linking when the reader had read all before, then redirects', async () => {
@@ -181,6 +182,32 @@ test('redirects nothing while the kernel is short of memory for TCP, and goes on
     await sandbox.rounds(client, server, 20);
     expect(sandbox.fastPath.messages('REDIRECTED')).toBeGreaterThan(redirected);
   });
+});
+
+test('all queues together hold no more than the kernel wants to have for TCP, and nobody’s send fails', async () => {
+  const pairs = 8;
+  const messageBytes = 60_000;
+  const room = 4 * MIB;
+  await using sandbox = new Sandbox({ settings: { maxQueuedBytes: MIB } });
+  const all = await Promise.all(Array.from({ length: pairs }, () => sandbox.pair()));
+  const before = sandbox.fastPath.bytes('REDIRECTED');
+  let written: Answer[];
+  const file = '/proc/sys/net/ipv4/tcp_mem';
+  const normal = readFileSync(file, 'utf8');
+  const usedPages = Number(/^TCP: .* mem (\d+)$/m.exec(readFileSync('/proc/net/sockstat', 'utf8'))?.[1]);
+  try {
+    const pressure = usedPages + room / PAGE_BYTES;
+    writeFileSync(file, `${pressure} ${pressure} ${normal.trim().split(/\s+/)[2]}`);
+    written = await Promise.all(all.map(({ client }) => client.try('write-all', 20 * messageBytes, 500)));
+    const queued = sandbox.fastPath.bytes('REDIRECTED') - before;
+    expect(queued).toBeGreaterThan(room / 4);
+    // Each sender may have found room for one more at the same moment.
+    expect(queued).toBeLessThan(room + pairs * messageBytes);
+    for (const { error } of written) expect(['', 'ETIMEDOUT']).toContain(error);
+  } finally {
+    writeFileSync(file, normal);
+  }
+  for (const [index, { server }] of all.entries()) await server.do('read', written[index]?.bytes ?? 0, 20_000);
 });
 
 test('redirects nothing without credit', async () => {
