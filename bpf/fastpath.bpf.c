@@ -14,8 +14,8 @@
  * `nominate` and `enter` do its work there. While nobody runs `enter` a nominated socket speaks TCP.
  *
  * Maps read: settings, members, destinations, verdicts, originals. Written: flows, pairs, counters, events,
- * `states` (what is known of a socket, lives with it). Own: `sockets` (who may be redirected to), `wanted`
- * and `nominations` (who is to enter), `mirrors` (what sees each message afterwards), `options`.
+ * `states` (what is known of a socket, lives with it). Own: `met`, `sockets` (who may be redirected to),
+ * `wanted` and `nominations` (who is to enter), `mirrors` (what sees each message afterwards), `options`.
  *
  * No program here ever drops or delays anything; socket_events sets the send buffer of a stream that
  * was too much for its reader (fastpath_send_buffer.h says why). promote and nominate always say

@@ -11,7 +11,7 @@
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
 
-#define SHUNT_ABI_VERSION 10
+#define SHUNT_ABI_VERSION 11
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
@@ -222,6 +222,8 @@ enum shunt_counter {
 	SHUNT_COUNTER_BECAME_BLOCKING =
 	    44,				/* promoted, and O_NONBLOCK cleared since: its recv may say EAGAIN */
 	SHUNT_COUNTER_OPTION_LATE = 45, /* an option of REFUSED_OPTION, or a ULP, set after promotion */
+	SHUNT_COUNTER_REFUSED_PEER =
+	    46, /* the other end is no member's of this node, or was not looked at yet */
 	/* capture */
 	SHUNT_COUNTER_CONNECT_CAPTURED = 48,
 	SHUNT_COUNTER_CONNECT_PASSED = 49,

@@ -15,6 +15,9 @@
 
 #define EBUSY 16 /* another one makes, or has made, the socket one of a socket map */
 #define EEXIST 17
+/* One whose peer was not met yet is looked at with each segment until it received so many. */
+#define MEETING_SEGMENTS_MAX 64
+
 #define EOPNOTSUPP 95 /* of a socket that is no longer established */
 
 #define READ_ONCE(field) (*(volatile typeof(field) *)&(field))
@@ -228,6 +231,9 @@ static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_so
 
 	if (refused != SHUNT_COUNTER_PROMOTED)
 		return refused;
+	/* In a socket hash each message costs more, and some options are lost: not for nothing. */
+	if (!bpf_map_lookup_elem(&met, &state->peer_key))
+		return SHUNT_COUNTER_REFUSED_PEER;
 	state->cookie = socket_cookie(skb, sk, (struct sock *)tcp);
 	if (!state->cookie)
 		return SHUNT_COUNTER_REFUSED_COOKIE;
@@ -254,6 +260,7 @@ static __always_inline enum shunt_outcome passing_refusal(__u32 refused)
 	case SHUNT_COUNTER_REFUSED_WAITING:
 		return SHUNT_OUTCOME_READER_UNKNOWN;
 	case SHUNT_COUNTER_REFUSED_FULL:
+	case SHUNT_COUNTER_REFUSED_PEER:
 		return SHUNT_OUTCOME_UNLINKED;
 	default:
 		return 0;
@@ -351,6 +358,8 @@ static __always_inline void refusal_tell(struct shunt_socket_state *state, enum 
  */
 static __always_inline __u32 look_again(__u32 segments, __u32 refused)
 {
+	if (refused == SHUNT_COUNTER_REFUSED_PEER && segments < MEETING_SEGMENTS_MAX)
+		return segments;
 	if (refused == SHUNT_COUNTER_REFUSED_WAITING)
 		return segments + 1;
 	return segments + (segments < LOOK_AGAIN_SEGMENTS_MAX ? segments : LOOK_AGAIN_SEGMENTS_MAX);
@@ -365,11 +374,13 @@ static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *s
 
 	if (state->phase == SHUNT_PHASE_NEW) {
 		enum shunt_outcome why;
+		__u32 yes = 1;
 
 		if (is_namespaced(key))
 			key->scope = namespace_cookie((struct sock *)tcp);
 		flow_key_swap(&state->peer_key, key);
 		state->cgroup_id = membership->cgroup_id;
+		bpf_map_update_elem(&met, key, &yes, BPF_ANY);
 #ifdef SHUNT_TEST_SLOW_PROMOTION /* a test makes two processors meet here */
 		for (int i = 0; i < SHUNT_TEST_SLOW_PROMOTION; i++)
 			bpf_ktime_get_ns();

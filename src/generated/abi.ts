@@ -38,6 +38,7 @@ export const Counter = {
   REFUSED_WAITING: 43,
   BECAME_BLOCKING: 44,
   OPTION_LATE: 45,
+  REFUSED_PEER: 46,
   CONNECT_CAPTURED: 48,
   CONNECT_PASSED: 49,
   CONNECT_DENIED: 50,
@@ -752,6 +753,13 @@ export const maps = {
     valueCodec: Member,
     maxEntries: 16384,
   } satisfies MapDefinition<bigint, Member>,
+  met: {
+    name: 'met',
+    type: 'LRU_HASH',
+    keyCodec: FlowKey,
+    valueCodec: u32,
+    maxEntries: 16384,
+  } satisfies MapDefinition<FlowKey, number>,
   mirrorControl: {
     name: 'mirror_control',
     type: 'ARRAY',

@@ -111,6 +111,8 @@ function refusalOf({ program, pid }: SocketFacts, state: SocketState): string {
       return state.vetoed
         ? `${optionName(state.vetoed)} was set`
         : 'SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF, SO_TIMESTAMP(ING), TCP_INQ, TCP_REPAIR or a filter is set';
+    case Counter.REFUSED_PEER:
+      return 'the other end is of no workload or proxy of this node, or received too few segments yet';
     case Counter.REFUSED_FULL:
       return 'the table of promoted sockets is full';
     case Counter.REFUSED_COOKIE:
