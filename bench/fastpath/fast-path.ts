@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import { cgroupId } from '../../src/bpf/cgroup.ts';
 import { type ProgramCost, programCost } from '../../src/bpf/info.ts';
+import { jiffyMs } from '../../src/bpf/jiffy.ts';
 import type { BpfMap } from '../../src/bpf/map.ts';
 import { BpfObject } from '../../src/bpf/object.ts';
 import { attachTc } from '../../src/bpf/tc.ts';
-import { REFRESH_TICKS } from '../../src/dataplane/dataplane.ts';
+import { REFRESH_MS } from '../../src/dataplane/dataplane.ts';
 import { Counter, maps, Outcome, Reader, type Settings } from '../../src/generated/abi.ts';
 import { type NetnsPair, PAIR_DEVICE } from './netns-pair.ts';
 
@@ -76,7 +77,7 @@ export class FastPath implements Disposable {
       outboundPort: 0,
       workloadCgroupLevel: 0,
       epoch: 0,
-      refreshTicks: REFRESH_TICKS,
+      refreshJiffies: Math.round(REFRESH_MS / jiffyMs()),
     });
   }
 

@@ -22,7 +22,7 @@ struct shunt_settings {
 	__u32 workload_cgroup_level; /* depth of a workload's cgroup below the cgroup2 root */
 	__u32 epoch; /* raised after each change of `members` or `verdicts`: linked sockets look at them again
 		      */
-	__u32 refresh_ticks; /* of 2^20 ns (1.05 ms): so often a message goes by TCP; 0: never */
+	__u32 refresh_jiffies; /* so often a message goes by TCP; 0: never */
 	__u32 reserved;
 };
 _Static_assert(sizeof(struct shunt_settings) == 32, "shunt_settings");
@@ -158,7 +158,7 @@ enum shunt_phase {
  *
  * promote (softirq) and redirect (the sender, under the socket's lock) may run at once: `vetoed` is
  * socket_options', `queued_bytes`, `peer_seen_level`, `writer`, `crowded`, `behind`, `standing`,
- * `peer_reader`, `peer_blocking`, `epoch`, `option_epoch` and `refreshed_ticks` are redirect's, all else is
+ * `peer_reader`, `peer_blocking`, `epoch`, `option_epoch` and `refreshed_jiffies` are redirect's, all else is
  * promote's. A torn view of peer_* is harmless: a cookie that is not the one found at the address makes the
  * message go by TCP.
  */
@@ -196,8 +196,7 @@ struct shunt_socket_state {
 				  options go */
 	__u32 peer_reader;     /* enum shunt_reader, found with `standing` */
 	__u32 peer_blocking;   /* 1: the peer's O_NONBLOCK was found cleared after its promotion, last time */
-	__u32 refreshed_ticks; /* CLOCK_MONOTONIC in units of 2^20 ns, its low bits: of the last message that
-				  went by TCP as REFRESH, or of linking */
+	__u32 refreshed_jiffies; /* low bits: of the last REFRESH, or of linking */
 };
 _Static_assert(sizeof(struct shunt_socket_state) == 192, "shunt_socket_state");
 

@@ -170,11 +170,11 @@ static __always_inline bool may_send(const struct bpf_sock *sk)
 static __always_inline bool is_refresh_due(const struct shunt_settings *config,
 					   struct shunt_socket_state *state)
 {
-	__u32 now = config->refresh_ticks ? ticks_now() : 0;
+	__u32 now = bpf_jiffies64(); /* one load; a clock costs more */
 
-	if (!config->refresh_ticks || (__s32)(now - state->refreshed_ticks) < (__s32)config->refresh_ticks)
+	if (!config->refresh_jiffies || now - state->refreshed_jiffies < config->refresh_jiffies)
 		return false;
-	state->refreshed_ticks = now;
+	state->refreshed_jiffies = now;
 	return true;
 }
 

@@ -292,7 +292,7 @@ static __always_inline void state_link(struct shunt_socket_state *state,
 	state->peer_cgroup_id = peer_state->cgroup_id;
 	state->peer_seen_level = peer_state->seen_level;
 	state->linked_seq = READ_ONCE(peer->copied_seq);
-	state->refreshed_ticks = ticks_now();
+	state->refreshed_jiffies = bpf_jiffies64();
 	state->peer_cookie = peer_state->cookie;
 	state->refusal = 0;
 	state->phase = SHUNT_PHASE_LINKED;

@@ -89,17 +89,6 @@ static __always_inline bool is_promoted(const struct shunt_socket_state *state)
 	return state->phase == SHUNT_PHASE_PROMOTED || state->phase == SHUNT_PHASE_LINKED;
 }
 
-/* CLOCK_MONOTONIC in units of 2^20 ns, the low 32 bits. About 3 ns where the kernel has a coarse clock
- * (5.11), which lags by a few milliseconds; else 20. */
-static __always_inline __u32 ticks_now(void)
-{
-	__u64 now_ns = bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns)
-			   ? bpf_ktime_get_coarse_ns()
-			   : bpf_ktime_get_ns();
-
-	return now_ns >> 20;
-}
-
 static __always_inline bool is_nonblocking(struct socket *socket)
 {
 	return BPF_CORE_READ(socket, file, f_flags) & O_NONBLOCK;

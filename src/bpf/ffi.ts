@@ -144,6 +144,8 @@ function bindLibc() {
       (address: null, length: number, protection: number, flags: number, fd: number, offset: number) => Mapping
     >('void *mmap(void *addr, size_t length, int prot, int flags, int fd, int64_t offset)'),
     munmap: bind<(address: Mapping, length: number) => number>('int munmap(void *addr, size_t length)'),
+    /** time: struct timespec. */
+    clockGetres: bind<(clock: number, time: Bytes) => number>('int clock_getres(int clock, void *time)'),
     sysconf: bind<(name: number) => number>('long sysconf(int name)'),
     /** pidfd_open(2), pidfd_getfd(2): in glibc only from 2.36 on. */
     pidfdOpen: bind<(number: number, pid: number, flags: number) => number>(

@@ -2,6 +2,7 @@
 import { cgroupId } from '../bpf/cgroup.ts';
 import { type ProgramCost, programCost } from '../bpf/info.ts';
 import { MapIterator } from '../bpf/iterator.ts';
+import { jiffyMs } from '../bpf/jiffy.ts';
 import type { BpfMap } from '../bpf/map.ts';
 import { RingReader } from '../bpf/ring.ts';
 import type { Topology } from '../config/topology.ts';
@@ -57,10 +58,10 @@ export interface Opened {
 const WORKLOAD_CGROUP_LEVEL = 4;
 
 /**
- * In 2^20 ns: 10 s. Less than any firewall waits before it forgets an established connection (nf_conntrack: 5 days, and
- * rarely set to less than a minute), and seldom enough to cost nothing.
+ * Less than any firewall waits before it forgets an established connection (nf_conntrack: 5 days, and rarely set to less
+ * than a minute), and seldom enough to cost nothing.
  */
-export const REFRESH_TICKS = Math.round(10e9 / 2 ** 20);
+export const REFRESH_MS = 10_000;
 
 /** Made by `openDataplane`. All calls are synchronous; use after dispose throws. */
 export class Dataplane implements Disposable {
@@ -105,8 +106,8 @@ export class Dataplane implements Disposable {
   applySettings(settings: DataplaneSettings): void {
     const { outboundPort, promoteAfterSegments, maxQueuedBytes } = settings;
     const workloadCgroupLevel = WORKLOAD_CGROUP_LEVEL;
-    const refreshTicks = REFRESH_TICKS;
-    this.#writeSettings({ outboundPort, promoteAfterSegments, maxQueuedBytes, workloadCgroupLevel, refreshTicks });
+    const refreshJiffies = Math.round(REFRESH_MS / jiffyMs());
+    this.#writeSettings({ outboundPort, promoteAfterSegments, maxQueuedBytes, workloadCgroupLevel, refreshJiffies });
   }
 
   /**

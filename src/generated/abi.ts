@@ -527,7 +527,7 @@ export interface Settings {
   outboundPort: number;
   workloadCgroupLevel: number;
   epoch: number;
-  refreshTicks: number;
+  refreshJiffies: number;
 }
 export const Settings: StructCodec<Settings> = {
   size: 32,
@@ -538,7 +538,7 @@ export const Settings: StructCodec<Settings> = {
     outboundPort: 12,
     workloadCgroupLevel: 16,
     epoch: 20,
-    refreshTicks: 24,
+    refreshJiffies: 24,
   },
   encode(value, view, o) {
     setU32(view, o, value.paused, 'Settings.paused');
@@ -547,7 +547,7 @@ export const Settings: StructCodec<Settings> = {
     setU32(view, o + 12, value.outboundPort, 'Settings.outboundPort');
     setU32(view, o + 16, value.workloadCgroupLevel, 'Settings.workloadCgroupLevel');
     setU32(view, o + 20, value.epoch, 'Settings.epoch');
-    setU32(view, o + 24, value.refreshTicks, 'Settings.refreshTicks');
+    setU32(view, o + 24, value.refreshJiffies, 'Settings.refreshJiffies');
     setU32(view, o + 28, 0, 'Settings.reserved');
   },
   decode(view, o) {
@@ -558,7 +558,7 @@ export const Settings: StructCodec<Settings> = {
       outboundPort: view.getUint32(o + 12, true),
       workloadCgroupLevel: view.getUint32(o + 16, true),
       epoch: view.getUint32(o + 20, true),
-      refreshTicks: view.getUint32(o + 24, true),
+      refreshJiffies: view.getUint32(o + 24, true),
     };
   },
 };
@@ -591,7 +591,7 @@ export interface SocketState {
   standing: number;
   peerReader: number;
   peerBlocking: number;
-  refreshedTicks: number;
+  refreshedJiffies: number;
 }
 export const SocketState: StructCodec<SocketState> = {
   size: 192,
@@ -622,7 +622,7 @@ export const SocketState: StructCodec<SocketState> = {
     standing: 176,
     peerReader: 180,
     peerBlocking: 184,
-    refreshedTicks: 188,
+    refreshedJiffies: 188,
   },
   encode(value, view, o) {
     FlowKey.encode(value.peerKey, view, o);
@@ -651,7 +651,7 @@ export const SocketState: StructCodec<SocketState> = {
     setU32(view, o + 176, value.standing, 'SocketState.standing');
     setU32(view, o + 180, value.peerReader, 'SocketState.peerReader');
     setU32(view, o + 184, value.peerBlocking, 'SocketState.peerBlocking');
-    setU32(view, o + 188, value.refreshedTicks, 'SocketState.refreshedTicks');
+    setU32(view, o + 188, value.refreshedJiffies, 'SocketState.refreshedJiffies');
   },
   decode(view, o) {
     return {
@@ -681,7 +681,7 @@ export const SocketState: StructCodec<SocketState> = {
       standing: view.getUint32(o + 176, true),
       peerReader: view.getUint32(o + 180, true),
       peerBlocking: view.getUint32(o + 184, true),
-      refreshedTicks: view.getUint32(o + 188, true),
+      refreshedJiffies: view.getUint32(o + 188, true),
     };
   },
 };

@@ -48,7 +48,7 @@ const TEST_SETTINGS: Settings = {
   outboundPort: 0,
   workloadCgroupLevel: 0,
   epoch: 0,
-  refreshTicks: 0,
+  refreshJiffies: 0,
 };
 
 /** Names of everything in `counters` that is not a message or its bytes. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
+import { jiffyMs } from '../../../src/bpf/jiffy.ts';
 import { allNeed } from '../../support/capabilities.ts';
 import { patient } from '../../support/patience.ts';
 import type { Peer } from '../fastpath/peer.ts';
@@ -9,7 +10,6 @@ allNeed('fast path', 'conntrack');
 
 /** After this the firewall forgets a connection of which it sees no packet. */
 const FORGETS_S = Math.ceil(patient(1000) / 1000);
-const TICKS_PER_S = 1e9 / 2 ** 20;
 const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;
 const SOL_TCP = 6;
@@ -49,8 +49,8 @@ async function talk(seconds: number): Promise<void> {
 }
 
 /** Over a veth, with a firewall in the server's namespace. */
-async function connectThroughFirewall(refreshTicks: number): Promise<Sandbox> {
-  sandbox = new Sandbox({ settings: { refreshTicks } });
+async function connectThroughFirewall(refreshJiffies: number): Promise<Sandbox> {
+  sandbox = new Sandbox({ settings: { refreshJiffies } });
   inServersNamespace(['nft', '-f', '-'], FIREWALL);
   const file = '/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established';
   inServersNamespace(['sh', '-c', `echo ${FORGETS_S} > ${file}`]);
@@ -70,7 +70,7 @@ describe('a firewall that tracks connections', () => {
   });
 
   test('remembers one of which a message goes by TCP now and then, so that its end arrives', async () => {
-    await using _ = await connectThroughFirewall(Math.round((FORGETS_S / 4) * TICKS_PER_S));
+    await using _ = await connectThroughFirewall(Math.round((FORGETS_S * 250) / jiffyMs()));
     for (let i = 0; i < 6; i++) {
       await talk(FORGETS_S / 2);
       expect(isTracked()).toBe(true);

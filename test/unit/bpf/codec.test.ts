@@ -37,7 +37,7 @@ describe('structs', () => {
         outboundPort: u32,
         workloadCgroupLevel: u32,
         epoch: u32,
-        refreshTicks: u32,
+        refreshJiffies: u32,
       }),
     ],
     [

@@ -32,7 +32,7 @@ const STATE: SocketState = {
   standing: 0,
   peerReader: 0,
   peerBlocking: 0,
-  refreshedTicks: 0,
+  refreshedJiffies: 0,
 };
 const FACTS: SocketFacts = {
   pid: 12,
