@@ -8,11 +8,12 @@ import { type AuthzConfiguration, l7Configuration } from '../../../src/policy/l7
 import { wasmPlugin } from '../../../src/proxy/filters.ts';
 import { testTopology } from '../../support/topology.ts';
 import { type Json, TestEnvoy } from '../support/envoy.ts';
-import { cluster, httpListener, virtualHost } from '../support/envoy-config.ts';
+import { claimsFilter, cluster, httpListener, routedHost } from '../support/envoy-config.ts';
 import { nativeFilters, nativeRoute } from '../support/native-rbac.ts';
+import { valueBytes } from '../support/protobuf-value.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { Upstream } from '../support/upstream.ts';
-import { policies, request } from './arbitraries.ts';
+import { asked, policies, type RandomRequest, request } from './arbitraries.ts';
 
 const SEED = Date.now() % 2 ** 31;
 const WORLDS = 60;
@@ -28,15 +29,17 @@ const world = {
   ports: [8080],
 };
 
-/** What Envoy's HTTP/1 codec lets pass: to all else it answers 400 before any filter. */
-const wellFormed = request.filter(({ method, path }) => {
-  return (
-    ['GET', 'POST', 'PUT', 'DELETE', 'HEAD'].includes(method) &&
-    path !== undefined &&
-    /^[!-~]+$/.test(path) &&
-    !path.includes('#')
-  );
-});
+/** What Envoy's HTTP/1 codec lets pass: to all else it answers 400 before any filter. There is no TLS, so no server name. */
+const wellFormed = request
+  .map((one) => ({ ...one, sni: undefined }))
+  .filter(({ method, path }) => {
+    return (
+      ['GET', 'POST', 'PUT', 'DELETE', 'HEAD'].includes(method) &&
+      path !== undefined &&
+      /^[!-~]+$/.test(path) &&
+      !path.includes('#')
+    );
+  });
 
 /** Envoy's own filter ends Envoy at a template with an empty segment. */
 function fitsNative(list: AuthorizationPolicy[]): boolean {
@@ -51,7 +54,7 @@ const worlds = fc
   .map((guards, index) => {
     const ports = [{ name: 'http', port: 8080, targetPort: 8080, protocol: 'http' as const }];
     const topology = testTopology({ workloads: WORKLOADS, services: [{ key: 'shop/api', ports }], policies: guards });
-    return { topology, config: l7Configuration(topology), cluster: `w${index}`, host: `w${index}.test` };
+    return { topology, config: l7Configuration(topology), cluster: `w${index}` };
   });
 
 /** All worlds in one configuration of the filter. */
@@ -67,6 +70,15 @@ function together(): AuthzConfiguration {
     return [name, moved] as const;
   });
   return { sources: worlds[0]?.config.sources ?? {}, destinations: Object.fromEntries(destinations), policies: all };
+}
+
+function headersOf({ headers, claims }: RandomRequest, world: string, remote: string | undefined): [string, string][] {
+  return [
+    ...headers.map(([name, value]): [string, string] => [name, value]),
+    ['x-destination', world],
+    ...(remote === undefined ? [] : [['x-forwarded-for', remote] as [string, string]]),
+    ...(claims === undefined ? [] : [['x-claims', valueBytes(claims).toString('base64')] as [string, string]]),
+  ];
 }
 
 let upstream: Upstream;
@@ -87,15 +99,21 @@ beforeAll(async () => {
       httpListener({
         name: `wasm ${source}`,
         source,
-        filters: [wasm],
-        virtualHosts: worlds.map(({ cluster: name, host }) => virtualHost(host, name)),
+        filters: [claimsFilter, wasm],
+        virtualHosts: [routedHost(worlds.map(({ cluster: name }) => ({ name, cluster: name })))],
       }),
       httpListener({
         name: `native ${source}`,
-        filters: nativeFilters,
-        virtualHosts: worlds.map(({ cluster: name, host, config }) =>
-          virtualHost(host, name, nativeRoute(config, source, DESTINATION)),
-        ),
+        filters: [claimsFilter, ...nativeFilters],
+        virtualHosts: [
+          routedHost(
+            worlds.map(({ cluster: name, config }) => ({
+              name,
+              cluster: name,
+              perFilter: nativeRoute(config, source, DESTINATION),
+            })),
+          ),
+        ],
       }),
     ]),
   }));
@@ -113,14 +131,18 @@ test('the filter, Envoy’s own RBAC and the evaluator of src/policy agree on 20
   const ask = async (source: ResourceKey): Promise<void> => {
     using wasm = new RawClient(await envoy.port(`wasm ${source}`));
     using native = new RawClient(await envoy.port(`native ${source}`));
-    for (const { topology, host } of worlds) {
-      for (const { method, path = '/' } of requests) {
+    for (const { topology, cluster: name } of worlds) {
+      const own = topology.workloadIps[source] ?? '';
+      for (const wanted of requests) {
+        const { method, path = '/', host, remote } = wanted;
         const [ours, theirs] = await Promise.all([
-          wasm.request(method, path, host),
-          native.request(method, path, host),
+          wasm.request(method, path, host, headersOf(wanted, name, remote)),
+          // Envoy sees loopback where the filter is told the caller's address
+          native.request(method, path, host, headersOf(wanted, name, remote ?? own)),
         ]);
-        const expected = evaluateRequest(topology, { source, destination: 'shop/api', port: 8080, method, path });
-        const what = `seed ${SEED}, ${host}: ${source} ${method} ${path}: ${expected.reason}`;
+        const connection = { source, destination: 'shop/api' as ResourceKey, port: 8080 };
+        const expected = evaluateRequest(topology, { ...connection, method, path, ...asked(wanted) });
+        const what = `seed ${SEED}, ${name}: ${source} ${JSON.stringify(wanted)}: ${expected.reason}`;
         expect([ours.status, theirs.status], what).toEqual(expected.allowed ? [200, 200] : [403, 403]);
         compared++;
         if (!expected.allowed) denied++;

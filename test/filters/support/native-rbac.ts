@@ -164,12 +164,15 @@ function headerMatch(name: string, pattern: string, more: { [key: string]: Json 
   return { name, ...match };
 }
 
+/** A text, or a list with such a text in it. */
 function claim(path: readonly string[], string_match: Json): Json {
   const value_matchers = [{ string_match }, { list_match: { one_of: { string_match } } }];
+  return claimMatch(path, { or_match: { value_matchers } });
+}
+
+function claimMatch(path: readonly string[], value: Json): Json {
   const filter = 'envoy.filters.http.jwt_authn';
-  return {
-    metadata: { filter, path: ['payload', ...path].map((key) => ({ key })), value: { or_match: { value_matchers } } },
-  };
+  return { metadata: { filter, path: ['payload', ...path].map((key) => ({ key })), value } };
 }
 
 /** Istio takes it apart at the last slash: the issuer may be a URL. */
@@ -185,7 +188,9 @@ function requestPrincipal(pattern: string): Json {
   } else if (pattern.endsWith('*')) {
     both = slash < 0 ? [stringMatch(pattern), any] : [{ exact: issuer }, stringMatch(subject)];
   }
-  return { and_ids: { ids: [claim(['iss'], both[0]), claim(['sub'], both[1])] } };
+  return {
+    and_ids: { ids: [claimMatch(['iss'], { string_match: both[0] }), claimMatch(['sub'], { string_match: both[1] })] },
+  };
 }
 
 function pathRule(pattern: string): Json {
