@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type AuthzRequest, ask, load, newHost } from '../support/authz.ts';
+import { type AuthzRequest, ask, authzModule, load, newHost } from '../support/authz.ts';
 import { type Case, cases, configuration, LOOPBACK } from './cases.ts';
 
 const host = newHost();
@@ -195,16 +195,58 @@ describe('many rules', () => {
     expect(plugin.vm().memory.pages).toBeLessThan(200);
   });
 
-  test('ask the host for the path and the method only where a rule needs them', () => {
+  test('ask the host for no more than a rule needs', () => {
     const calls = (plugin: ReturnType<typeof load>): number => {
-      ask(plugin, { ...request, method: 'GET', path: '/' });
+      const wanted = { ...request, method: 'GET', path: '/', host: 'h', peer: '::1', remote: '10.0.0.1', claims: {} };
+      ask(plugin, wanted);
       const before = plugin.vm().hostCalls;
-      ask(plugin, { ...request, method: 'GET', path: '/' });
+      ask(plugin, wanted);
       return plugin.vm().hostCalls - before;
     };
+    // caller, destination, two counters
     expect(calls(guarded([{ from: [{ namespaces: ['n'] }] }]))).toBe(4);
+    expect(calls(guarded([{ from: [{ namespaces: ['n'], notPrincipals: ['q'] }], to: [{ notPorts: ['9'] }] }]))).toBe(
+      4,
+    );
     expect(calls(guarded([{ to: [{ methods: ['GET'] }] }]))).toBe(5);
     expect(calls(guarded([{ to: [{ paths: ['/'] }] }]))).toBe(5);
     expect(calls(guarded([{ to: [{ methods: ['GET'], paths: ['/'] }] }]))).toBe(5);
+    expect(calls(guarded([{ to: [{ hosts: ['h'] }], when: [{ key: 'request.headers[host]', values: ['h'] }] }]))).toBe(
+      5,
+    );
+    expect(calls(guarded([{ from: [{ ipBlocks: ['::1'] }] }]))).toBe(5);
+    expect(calls(guarded([{ to: [{ methods: ['GET'], paths: ['/'], notHosts: ['x'], notPaths: ['/x'] }] }]))).toBe(5);
+    const names = ['iss', 'sub', 'aud'];
+    const claims = names.map((name) => ({ key: `request.auth.claims[${name}]`, notValues: ['*'] }));
+    expect(calls(guarded([{ when: claims }]))).toBe(5);
+    // what another rule asks for does not matter where the method or path rule it out
+    const other = { to: [{ methods: ['PUT'], hosts: ['x'] }], when: claims };
+    expect(calls(guarded([other, { to: [{ methods: ['GET'] }] }]))).toBe(5);
   });
+});
+
+describe('an audit', () => {
+  test('is a line in the log, at level info, with a path of 256 bytes at most', () => {
+    const own = newHost({ logLevel: 'info' });
+    const plugin = load(
+      {
+        sources: { a: { principal: 'p', namespace: 'n' } },
+        destinations: { c: { port: 1, policies: [0] } },
+        policies: [{ name: 'default/posts', action: 'AUDIT', rules: [{ to: [{ methods: ['POST'] }] }] }],
+      },
+      own,
+    );
+    const ofMethod = (method: string, path: string) => ask(plugin, { source: 'a', cluster: 'c', method, path });
+    ofMethod('GET', '/quiet');
+    ofMethod('POST', '/items?secret=1');
+    ofMethod('POST', `/${'x'.repeat(1000)}`);
+    expect(own.logs).toEqual([
+      { level: 'info', message: 'shunt.authz: audit default/posts: POST /items' },
+      { level: 'info', message: `shunt.authz: audit default/posts: POST /${'x'.repeat(255)}` },
+    ]);
+  });
+});
+
+test('the module is 30,000 bytes at most', () => {
+  expect(authzModule.sizeBytes).toBeLessThanOrEqual(30_000);
 });

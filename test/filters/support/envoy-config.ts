@@ -9,7 +9,7 @@ export interface HttpListener {
   readonly virtualHosts: readonly Json[];
   /** Before the HTTP connection manager. */
   readonly networkFilters?: readonly Json[];
-  /** Default: none, plain text. */
+  /** TLS, with server names. Default: plain text. */
   readonly transportSocket?: Json;
 }
 
@@ -21,6 +21,7 @@ export function httpListener(listener: HttpListener): Json {
     name,
     ...(source === undefined ? {} : { metadata: { filter_metadata: { shunt: { source } } } }),
     address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
+    ...(transportSocket === undefined ? {} : { listener_filters: [TLS_INSPECTOR] }),
     filter_chains: [
       {
         ...(transportSocket === undefined ? {} : { transport_socket: transportSocket }),
@@ -48,6 +49,10 @@ export function httpListener(listener: HttpListener): Json {
 }
 
 const PREFIX = 'type.googleapis.com/envoy.extensions.';
+const TLS_INSPECTOR: Json = {
+  name: 'envoy.filters.listener.tls_inspector',
+  typed_config: { '@type': `${PREFIX}filters.listener.tls_inspector.v3.TlsInspector` },
+};
 const ANY_STATUS: Json = {
   status_code_filter: { comparison: { op: 'GE', value: { default_value: 100, runtime_key: 'none' } } },
 };
