@@ -15,7 +15,7 @@
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
-	__u32 paused;		      /* 1: every message goes by TCP, nothing is promoted */
+	__u32 paused; /* 1: every message goes by TCP, nothing is promoted; first in all versions: down */
 	__u32 promote_after_segments; /* segments received before promotion; 0: never promote */
 	__u32 max_queued_bytes;	      /* credit a direction; 0: never redirect */
 	__u32 outbound_port; /* the proxy's listener on 127.0.0.1; 0: captured destinations are refused */

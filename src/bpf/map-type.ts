@@ -29,6 +29,11 @@ export function mapTypeName(type: number): string {
   return NAMES.get(type) ?? `type ${type}`;
 }
 
+/** Is what {@link mapTypeName} said one of ours? */
+export function isKnownType(name: string): name is MapTypeName {
+  return Object.hasOwn(MAP_TYPES, name);
+}
+
 /** A lookup answers one value for each possible CPU, each rounded up to 8 bytes. */
 export function isPerCpu(type: MapTypeName): boolean {
   return type === 'PERCPU_HASH' || type === 'PERCPU_ARRAY' || type === 'LRU_PERCPU_HASH';

@@ -1,10 +1,11 @@
 /** Typed maps. An operation costs about 200 ns more than from C: buffers are allocated once and passed in place. */
+import { basename } from 'node:path';
 import { ShuntError } from '../errors.ts';
-import type { Codec, MapDefinition } from './codec.ts';
+import { type Codec, type MapDefinition, opaque } from './codec.ts';
 import { check, closed, ENOENT, ENOSPC, failure } from './errors.ts';
 import { libbpf, libc } from './ffi.ts';
 import { mapInfo } from './info.ts';
-import { hasBatch, isPerCpu, MAP_TYPES, mapTypeName } from './map-type.ts';
+import { hasBatch, isKnownType, isPerCpu, MAP_TYPES, mapTypeName } from './map-type.ts';
 import { openPin, pinFd } from './pins.ts';
 import { track } from './registry.ts';
 
@@ -74,6 +75,31 @@ export class BpfMap<K, V> implements Disposable {
       release();
       throw error;
     }
+  }
+
+  /**
+   * Opens a pinned map of whatever layout, for what must work on maps of another version: keys and values are bytes.
+   * @throws E_BPF_PIN when absent, E_ABI when it is of a type that shunt does not know. Dispose it.
+   */
+  static openBytes(path: string): BpfMap<Uint8Array, Uint8Array> {
+    const fd = openPin(path, 'map');
+    let info: ReturnType<typeof mapInfo>;
+    try {
+      info = mapInfo(fd, `map ${path}`);
+    } finally {
+      libc().close(fd);
+    }
+    const type = mapTypeName(info.type);
+    if (!isKnownType(type))
+      throw new ShuntError('E_ABI', `map ${path} is of ${type}, which this version does not know`);
+    const { keySize, valueSize, maxEntries } = info;
+    return BpfMap.open(path, {
+      name: basename(path),
+      type,
+      keyCodec: opaque(keySize),
+      valueCodec: opaque(valueSize),
+      maxEntries,
+    });
   }
 
   /** @throws E_BPF_MAP after close. */

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { BpfLink } from '../bpf/link.ts';
 import { BpfMap } from '../bpf/map.ts';
 import { removePins } from '../bpf/pins.ts';
-import { maps } from '../generated/abi.ts';
+import { maps, Settings } from '../generated/abi.ts';
 import { namesIn, pinsIn } from './layout.ts';
 
 /**
  * Sets `paused` first: sockets in the hash keep the verdict program until they close, whatever is detached, and only the
  * map tells it to stop. Then detaches all links and removes all pins. Absent: nothing happens. Returns how many
- * promoted sockets still hold the programs. @throws E_BPF_PIN, E_ABI when the settings have another layout.
+ * promoted sockets still hold the programs. Also what another ABI version pinned: `paused` is where it is in all of them.
+ * @throws E_BPF_PIN.
  */
 export function takeDown(directory: string): number {
   const pins = pinsIn(directory);
@@ -34,13 +35,16 @@ export function dropLink(path: string): void {
 
 function pause(settingsPath: string): void {
   if (!existsSync(settingsPath)) return;
-  using settings = BpfMap.open(settingsPath, maps.settings);
-  const now = settings.get(0);
-  if (now !== undefined) settings.set(0, { ...now, paused: 1 });
+  using settings = BpfMap.openBytes(settingsPath);
+  const [first] = settings.entries();
+  if (first === undefined) return;
+  const [key, value] = first;
+  new DataView(value.buffer, value.byteOffset).setUint32(Settings.off.paused, 1, true);
+  settings.set(key, value);
 }
 
 function promotedSockets(socketsPath: string): number {
   if (!existsSync(socketsPath)) return 0;
-  using sockets = BpfMap.open(socketsPath, maps.sockets);
+  using sockets = BpfMap.openBytes(socketsPath);
   return sockets.keys().length;
 }

@@ -1,4 +1,6 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDataplane } from '../../../src/dataplane/open.ts';
 import { removeDataplane } from '../../../src/dataplane/remove.ts';
@@ -58,6 +60,24 @@ describe('removing a data plane', needs('capture', 'fast path'), () => {
       expect(dataplane.readCounters()['messages-paused']).toBe(BigInt(2 * ROUNDS));
     }
     expect(existsSync(sandbox.instance.bpfRoot)).toBe(false);
+  });
+
+  it('pauses and removes what another ABI version pinned, whatever the layout of its maps', () => {
+    const elsewhere = `/sys/fs/bpf/shunt-settings-${process.pid}`;
+    const maps = join(sandbox.instance.bpfRoot, 'v999', 'maps');
+    mkdirSync(maps, { recursive: true });
+    const layout = ['type', 'array', 'key', '4', 'value', '40', 'entries', '1', 'name', 'settings'];
+    execFileSync('bpftool', ['map', 'create', join(maps, 'settings'), ...layout]);
+    execFileSync('bpftool', ['map', 'pin', 'pinned', join(maps, 'settings'), elsewhere]);
+    try {
+      expect(removeDataplane(sandbox.instance)).toEqual({ removed: true, openSockets: 0, problems: [] });
+      expect(existsSync(sandbox.instance.bpfRoot)).toBe(false);
+      const dump = execFileSync('bpftool', ['-j', 'map', 'dump', 'pinned', elsewhere], { encoding: 'utf8' });
+      const [{ value }] = JSON.parse(dump) as [{ value: string[] }];
+      expect(value.map(Number)).toEqual([1, ...Array.from({ length: 39 }, () => 0)]);
+    } finally {
+      rmSync(elsewhere);
+    }
   });
 
   it('goes on after a failure and names what is left', () => {
