@@ -92,6 +92,10 @@ export class ApiClient implements AsyncDisposable {
   resume(workload?: string): Promise<void> {
     return this.#call('POST', '/v1/resume', { workload });
   }
+  /** What was learned of a workload. @param workload NAMESPACE/NAME. Default: all. */
+  forget(workload?: string): Promise<void> {
+    return this.#call('POST', '/v1/forget', { workload });
+  }
   /** Takes the instance down and ends the supervisor; its memory of what is left is the answer. */
   down(): Promise<ApplyResult> {
     return this.#call('POST', '/v1/down');

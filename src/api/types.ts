@@ -35,6 +35,8 @@ export interface FastPathStatus {
   readonly state: 'on' | 'paused' | 'off';
   /** Workloads that are paused of themselves, sorted. */
   readonly pausedWorkloads: readonly string[];
+  /** What was learned of workloads, which therefore stay off the fast path; sorted by workload. */
+  readonly learned: readonly Learned[];
   /** Sockets that were promoted and made blocking afterwards, so far: their recv(2) may answer EAGAIN. */
   readonly becameBlocking: number;
   readonly messages: Readonly<Record<string, number>>;
@@ -45,6 +47,15 @@ export interface FastPathStatus {
   readonly safeReaderBytes: number;
   /** redirectedBytes / safeReaderBytes; null when nothing was sent. */
   readonly share: number | null;
+}
+
+/** A fact about a workload; kept until `shunt forget`. */
+export interface Learned {
+  readonly workload: string;
+  /** `became-blocking`: it made a promoted socket blocking. */
+  readonly lesson: 'became-blocking';
+  /** ISO 8601. */
+  readonly since: string;
 }
 
 /** GET /v1/workloads */
@@ -193,6 +204,12 @@ export interface AdHocResult {
 /** Body of POST /v1/pause and /v1/resume. */
 export interface PauseRequest {
   /** NAMESPACE/NAME. Absent: all; who is paused of itself stays so. */
+  readonly workload?: string;
+}
+
+/** Body of POST /v1/forget. */
+export interface ForgetRequest {
+  /** NAMESPACE/NAME. Absent: all. */
   readonly workload?: string;
 }
 

@@ -131,6 +131,10 @@ add('resume', 'Use the fast path again')
   .argument('[workload]', 'as for pause; a workload that is paused of itself stays so until it is named')
   .action(command(async (ctx, name?: string) => (await import('./commands/pause.ts')).resume(ctx, name)));
 
+add('forget', 'Forget what was learned of workloads by watching them, and promote them again')
+  .argument('[workload]', 'NAMESPACE/NAME, or NAME in namespace default; default: all')
+  .action(command(async (ctx, name?: string) => (await import('./commands/forget.ts')).forget(ctx, name)));
+
 add('run', 'Run a program as a workload of the mesh')
   .argument('<command...>', 'program and its arguments')
   .option('--name <name>', 'name of the workload (default: made up)')

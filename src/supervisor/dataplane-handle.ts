@@ -1,6 +1,7 @@
 /** The data plane as the supervisor holds it: opened by the first change, opened again when the fast path is turned on or off. */
 import { dirname } from 'node:path';
 import type { Dataplane } from '../dataplane/dataplane.ts';
+import type { DataplaneEvent } from '../dataplane/events.ts';
 import { openDataplane } from '../dataplane/open.ts';
 import { currentReport } from '../doctor/kept.ts';
 import { type Advice, adviceOf } from '../doctor/probe.ts';
@@ -20,14 +21,24 @@ export class DataplaneHandle implements Disposable {
   readonly #instance: Instance;
   readonly #log: Logger;
   readonly #askDoctor: () => Promise<Advice>;
+  readonly #onEvent: (event: DataplaneEvent) => void;
   #open: Open | undefined;
   #fastPathObstacle: string | undefined;
 
-  /** `askDoctor`: whether the fast path may be armed on this kernel, and how; a test gives its own. */
-  constructor(instance: Instance, log: Logger, askDoctor = async () => adviceOf(await currentReport())) {
+  /**
+   * `onEvent`: gets what the kernel's programs report, which is logged too. `askDoctor`: whether the fast path may be armed on
+   * this kernel, and how; a test gives its own.
+   */
+  constructor(
+    instance: Instance,
+    log: Logger,
+    askDoctor = async () => adviceOf(await currentReport()),
+    onEvent: (event: DataplaneEvent) => void = () => undefined,
+  ) {
     this.#instance = instance;
     this.#log = log;
     this.#askDoctor = askDoctor;
+    this.#onEvent = onEvent;
   }
 
   /** Why the fast path is not armed though it was asked for; undefined: it is, or was not. */
@@ -55,7 +66,13 @@ export class DataplaneHandle implements Disposable {
     for (const path of [workloadsCgroup, envoyCgroup]) ensureCgroup(path, dirname(cgroup));
     using undo = new DisposableStack();
     const dataplane = undo.use(openDataplane(this.#instance, { fastPath, ...(promotion && { promotion }) }));
-    undo.use(dataplane.onEvent(({ kind, ...fields }) => this.#log.info(kind, { ...fields })));
+    undo.use(
+      dataplane.onEvent((event) => {
+        const { kind, ...fields } = event;
+        this.#log.info(kind, { ...fields });
+        this.#onEvent(event);
+      }),
+    );
     undo.use(dataplane.promoteNominees());
     const opened = undo.move();
     this.#open = { dataplane, fastPath, [Symbol.dispose]: () => opened.dispose() };

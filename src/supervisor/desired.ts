@@ -35,16 +35,17 @@ function settingsOf({ model }: Topology): DataplaneSettings {
 
 /**
  * Cgroup path -> how readers in it are treated. Envoy reads until EAGAIN. `splicing`: workloads whose program may use
- * splice(2): nothing may be redirected to them.
+ * splice(2): nothing may be redirected to them. `off`: those that stay off the fast path, whatever is configured.
  */
 export function membersOf(
   instance: Instance,
   { model }: Topology,
   splicing: ReadonlySet<ResourceKey>,
+  off: ReadonlySet<ResourceKey>,
 ): ReadonlyMap<string, ReaderClass> {
   const members = new Map<string, ReaderClass>([[instance.envoyCgroup, 'GREEDY']]);
   for (const workload of model.workloads) {
-    const reader = readerClass(model.mesh, workload);
+    const reader = off.has(workload.key) ? 'OFF' : readerClass(model.mesh, workload);
     const limited = splicing.has(workload.key) && reader !== 'OFF' ? 'NEVER' : reader;
     members.set(workloadCgroup(instance, workload.key), limited);
   }

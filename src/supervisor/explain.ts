@@ -10,12 +10,14 @@ import { explainSocket } from '../telemetry/explain.ts';
 import type { TcpRow } from '../telemetry/proc-net.ts';
 import { processesOf } from '../workload/cgroup.ts';
 import { cgroupNames } from './flows.ts';
+import type { Learned } from './learned.ts';
 import { type Descriptor, descriptor, descriptorsOf, look, programName, tcpRowsIn, tcpRowsOf } from './sockets.ts';
 
 /** What all sockets of one answer have in common. */
 export interface Scene {
   readonly instance: Instance;
   readonly dataplane: Dataplane;
+  readonly learned: Learned;
   readonly workloads: readonly Workload[];
   readonly fastPathEnabled: boolean;
   /** By cookie of the sending socket. */
@@ -82,7 +84,7 @@ function explain(
   descriptors: readonly Descriptor[],
   rowOf: (inode: number) => TcpRow | undefined,
 ): ExplainedSocket[] {
-  const { instance, dataplane, workloads, fastPathEnabled } = scene;
+  const { instance, dataplane, workloads, learned, fastPathEnabled } = scene;
   const names = cgroupNames(instance, workloads);
   const members = dataplane.readMembers();
   const flows = new Map(dataplane.readFlows().map((flow) => [flow.cookie, flow]));
@@ -104,6 +106,7 @@ function explain(
       program,
       tcpState: row.state,
       reader: members.get(cgroup ?? 0n)?.reader,
+      learnedBlocking: learned.facts.some((fact) => fact.workload === workload),
       workloadPaused: members.get(cgroup ?? 0n)?.paused ?? false,
       flow: flows.get(cookie),
       queue: scene.queues.get(cookie),

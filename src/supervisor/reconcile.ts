@@ -18,6 +18,7 @@ import { ensureNetns, listNetns, removeNetns } from '../workload/netns.ts';
 import type { DataplaneHandle } from './dataplane-handle.ts';
 import { type Desired, desiredOf, membersOf } from './desired.ts';
 import type { EnvoyProcess } from './envoy-process.ts';
+import type { Learned } from './learned.ts';
 import { pruneModules, storeModules } from './modules.ts';
 import { tryPlugins } from './plugin-trial.ts';
 import { resetRefused } from './refused-connections.ts';
@@ -32,6 +33,7 @@ export interface Parts {
   readonly dataplane: DataplaneHandle;
   readonly envoy: EnvoyProcess;
   readonly runner: WorkloadRunner;
+  readonly learned: Learned;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -77,11 +79,16 @@ function applyMaps(parts: Parts, dataplane: Dataplane, desired: Desired, wanted:
   resetRefused(parts.instance, dataplane, wanted.topology, parts.log);
 }
 
-/** A program that was started with splice(2) keeps it, whatever its workload's configuration says by now. */
-export function applyMembers({ instance, dataplane }: Parts, topology: Topology): void {
+/**
+ * A program that was started with splice(2) keeps it, whatever its workload's configuration says by now; and one of which
+ * something was learned stays off the fast path.
+ */
+export function applyMembers({ instance, dataplane, learned }: Parts, topology: Topology): void {
   const keys = topology.model.workloads.map(({ key }) => key);
   const splicing = new Set(keys.filter((key) => maySplice(runningMain(instance, key)?.hash ?? '')));
-  dataplane.current.applyMembers(membersOf(instance, topology, splicing));
+  dataplane.current.applyMembers(
+    membersOf(instance, topology, splicing, new Set(learned.facts.map(({ workload }) => workload))),
+  );
 }
 
 /** The namespace is guarded before anything in it can listen. */

@@ -44,6 +44,7 @@ export function statusOf(
     fastPath: {
       ...fastPathOf(dataplane.opened?.isPaused() ?? false, counters, isArmed),
       pausedWorkloads: applied === undefined ? [] : pausedWorkloads(parts, applied.topology),
+      learned: parts.learned.facts,
     },
     counters: Object.fromEntries(Object.entries(counters).map(([name, count]) => [name, Number(count)])),
     problems,
@@ -64,7 +65,7 @@ function fastPathOf(
   paused: boolean,
   counters: Readonly<Record<string, bigint>>,
   enabled: boolean,
-): Omit<FastPathStatus, 'pausedWorkloads'> {
+): Omit<FastPathStatus, 'pausedWorkloads' | 'learned'> {
   const { messages, bytes } = outcomesOf(counters);
   return {
     state: !enabled ? 'off' : paused ? 'paused' : 'on',

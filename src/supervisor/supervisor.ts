@@ -9,6 +9,7 @@ import { parseResources } from '../config/load.ts';
 import type { Workload } from '../config/model.ts';
 import { placeTopology } from '../config/placement.ts';
 import { principalOf, type Topology } from '../config/topology.ts';
+import type { DataplaneEvent } from '../dataplane/events.ts';
 import { ShuntError } from '../errors.ts';
 import { type Instance, netnsName, netnsPath, type ResourceKey, workloadCgroup } from '../instance.ts';
 import { createLogger, type Logger } from '../log.ts';
@@ -19,6 +20,8 @@ import { busyCidrs } from './busy-cidrs.ts';
 import { describeChanges } from './changes.ts';
 import { DataplaneHandle } from './dataplane-handle.ts';
 import { EnvoyProcess } from './envoy-process.ts';
+import { cgroupNames } from './flows.ts';
+import { Learned } from './learned.ts';
 import { lockInstance } from './lock.ts';
 import { applyMembers, type Parts, reconcile } from './reconcile.ts';
 import { type AppliedState, readApplied } from './state.ts';
@@ -73,14 +76,18 @@ export class Supervisor {
     const log = createLogger({ write: (line) => options.logLine(line.trimEnd()), clock });
     const lock = await lockInstance(instance);
     const applied = readApplied(instance);
-    const dataplane = new DataplaneHandle(instance, log);
     let self: Supervisor | undefined;
+    const dataplane = new DataplaneHandle(instance, log, undefined, (event) => void self?.onEvent(event));
     const runner = new WorkloadRunner(instance, log, clock, {
       empty: (key) => void self?.onEmpty(key),
       started: () => void self?.onStarted(),
     });
     const envoy = new EnvoyProcess({ instance, log, clock });
-    self = new Supervisor(instance, { instance, dataplane, envoy, runner, log, clock }, lock);
+    self = new Supervisor(
+      instance,
+      { instance, dataplane, envoy, runner, learned: new Learned(instance), log, clock },
+      lock,
+    );
     log.info('supervisor started', { instance: instance.name, pid: process.pid, adopting: applied !== undefined });
     if (applied !== undefined) await self.#adopt(applied);
     return self;
@@ -141,6 +148,7 @@ export class Supervisor {
       const applied = this.#needApplied();
       if (!applied.adHoc.includes(key as ResourceKey)) return;
       const workloads = applied.topology.model.workloads.filter((workload) => workload.key !== key);
+      this.#parts.learned.forget(key);
       await this.#change(
         this.#withWorkloads(
           applied.topology,
@@ -206,6 +214,37 @@ export class Supervisor {
     this.#parts.runner.release();
     this.#parts.dataplane[Symbol.dispose]();
     this.#lock[Symbol.dispose]();
+  }
+
+  /**
+   * A socket that is made blocking after its promotion has a recv(2) that does not keep its promises, and the kernel has no way
+   * to take it out: the next ones of this workload are not promoted.
+   */
+  async onEvent(event: DataplaneEvent): Promise<void> {
+    if (event.kind !== 'became-blocking') return;
+    await this.#enqueue(async () => {
+      if (this.#applied === undefined) return;
+      const { topology } = this.#applied;
+      const key = cgroupNames(this.instance, topology.model.workloads).get(event.cgroupId);
+      const workload = topology.model.workloads.find((one) => one.key === key);
+      if (workload === undefined) return;
+      if (!this.#parts.learned.note(workload.key, event.kind, new Date(this.#parts.clock.nowMs()))) return;
+      applyMembers(this.#parts, topology);
+      this.#log.warn('workload stays off the fast path: it makes promoted sockets blocking', {
+        workload: workload.key,
+      });
+    }).catch((error: unknown) => this.#log.error('nothing learned', { error }));
+  }
+
+  /** What was learned of a workload, or of all. @throws E_USAGE when nothing was learned of it. */
+  async forget(workload?: string): Promise<void> {
+    await this.#enqueue(async () => {
+      const { topology } = this.#needApplied();
+      if (this.#parts.learned.forget(workload) === 0 && workload !== undefined) {
+        throw new ShuntError('E_USAGE', `${workload}: nothing was learned of it; see: shunt status`);
+      }
+      applyMembers(this.#parts, topology);
+    });
   }
 
   /** A program that runs from now on may be redirected to, where the one before it might have used splice(2). */

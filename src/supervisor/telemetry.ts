@@ -121,12 +121,13 @@ export class Telemetry implements Disposable {
   }
 
   #scene(): Scene {
-    const { instance, dataplane } = this.#parts;
+    const { instance, dataplane, learned } = this.#parts;
     const isOn = this.#current().applied?.topology.model.mesh.fastPath.enabled ?? true;
     return {
       instance,
       dataplane: dataplane.current,
       workloads: this.#workloads(),
+      learned,
       queues: this.#queues.now().byCookie,
       fastPathEnabled: isOn && dataplane.fastPathObstacle === undefined,
     };

@@ -19,6 +19,8 @@ export interface SocketFacts {
   readonly reader: ReaderClass | undefined;
   /** True: `shunt pause WORKLOAD`. */
   readonly workloadPaused: boolean;
+  /** True: it was learned that its workload makes promoted sockets blocking. */
+  readonly learnedBlocking: boolean;
   /** undefined: the kernel's programs never looked at it. */
   readonly state: SocketState | undefined;
   readonly flow: FlowRecord | undefined;
@@ -71,9 +73,11 @@ export function explainSocket(facts: SocketFacts): SocketStory {
   return { phase: 'waiting', ageMs, sentences: [`refused so far: ${reason}`, again] };
 }
 
-function whyOutside({ fastPath, reader, tcpState }: SocketFacts): string | undefined {
+function whyOutside({ fastPath, reader, tcpState, learnedBlocking }: SocketFacts): string | undefined {
   if (!fastPath.enabled) return 'the fast path is off in this mesh';
   if (reader === undefined) return 'not in the mesh: it belongs to no workload';
+  if (learnedBlocking)
+    return 'its workload makes promoted sockets blocking, so it stays off the fast path (shunt forget)';
   if (reader === 'OFF') return 'the fast path is off for this workload (spec.fastPath)';
   if (tcpState !== 'ESTABLISHED') return `it is in state ${tcpState}: only established connections are promoted`;
   return undefined;

@@ -22,6 +22,7 @@ export async function resume(context: Context, name?: string): Promise<void> {
   );
 }
 
-function keyOf(name: string | undefined): string | undefined {
+/** NAME is taken to be in `default`. */
+export function keyOf(name: string | undefined): string | undefined {
   return name === undefined || name.includes('/') ? name : `default/${name}`;
 }

@@ -29,6 +29,10 @@ function lines(now: Status): string {
     ...(now.fastPath.pausedWorkloads.length === 0
       ? []
       : [['paused', now.fastPath.pausedWorkloads.join(', ')] as [string, string]]),
+    ...now.fastPath.learned.map(({ workload, since }): [string, string] => [
+      'learned',
+      `${workload} makes promoted sockets blocking, so it stays off the fast path (since ${since}); undo: shunt forget ${workload}`,
+    ]),
     ...(now.fastPath.becameBlocking === 0
       ? []
       : [

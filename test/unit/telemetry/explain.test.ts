@@ -43,6 +43,7 @@ const FACTS: SocketFacts = {
   nonBlocking: true,
   reader: 'AUTO',
   workloadPaused: false,
+  learnedBlocking: false,
   state: undefined,
   flow: undefined,
   queue: undefined,
