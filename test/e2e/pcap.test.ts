@@ -35,6 +35,15 @@ describe('shunt pcap', () => {
       .map((line) => line.split('\t'));
   }
 
+  /** Numbers of the programs that copy, of every mesh on the machine. */
+  function mirrors(): number[] {
+    const all = JSON.parse(execFileSync('bpftool', ['-j', 'prog', 'show'], { encoding: 'utf8' })) as {
+      id: number;
+      name?: string;
+    }[];
+    return all.filter(({ name }) => name === 'mirror').map(({ id }) => id);
+  }
+
   it('captures all connections of a workload until interrupted; Wireshark reads requests and answers', async () => {
     const path = join(dir, 'load.pcapng');
     const command = mesh.start('pcap', 'load', '-w', path);
@@ -92,6 +101,23 @@ describe('shunt pcap', () => {
       'the next one may',
       async () => (await mesh.cli('pcap', 'load', '-w', '/dev/null', '--duration', '0.1')).code === 0,
     );
+  });
+
+  it('ends with its supervisor, and the next one removes what it left', async () => {
+    const path = join(dir, 'killed.pcapng');
+    const command = mesh.start('pcap', 'load', '-w', path);
+    await waitFor('it runs', () => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 1000);
+    const { pid } = (await mesh.api.status()).supervisor;
+    process.kill(pid, 'SIGKILL');
+    const { code, stderr } = await finished(command);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`capture to ${path} was cut short`);
+    expect(packets(path, 'http.request', 'http.request.uri').length).toBeGreaterThan(0);
+    const left = mirrors();
+    expect(left.length).toBeGreaterThan(0);
+    await mesh.ok('up', '-f', mesh.dir);
+    await waitFor('a program is gone', () => left.some((id) => !mirrors().includes(id)));
+    await mesh.ok('pcap', 'load', '-w', path, '--duration', '0.2');
   });
 
   it('says what is wrong with what it is asked for', async () => {
