@@ -38,6 +38,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'refused-waiting': 'the reader was not seen waiting in a known way',
   unlinked: 'the peer is not promoted',
   'stale-peer': 'the peer had closed',
+  refresh: 'a message goes by TCP every 10 s, for those who watch packets',
 };
 
 export function writePage(rows: readonly Row[], subjects: readonly Subject[]): void {
