@@ -15,8 +15,9 @@
 
 #define EBUSY 16 /* another one makes, or has made, the socket one of a socket map */
 #define EEXIST 17
-/* One whose peer was not met yet is looked at with each segment until it received so many. */
-#define MEETING_SEGMENTS_MAX 64
+/* One whose peer was not met yet is looked at with each segment for so long: the peer's turn comes with its
+ * next one. */
+#define MEETING_NS 1000000000ULL
 
 #define EOPNOTSUPP 95 /* of a socket that is no longer established */
 
@@ -356,9 +357,9 @@ static __always_inline void refusal_tell(struct shunt_socket_state *state, enum 
  * Who waits in poll(2) is seen only at that instant, so every segment is a chance; all else changes rarely,
  * if ever.
  */
-static __always_inline __u32 look_again(__u32 segments, __u32 refused)
+static __always_inline __u32 look_again(const struct shunt_socket_state *state, __u32 segments, __u32 refused)
 {
-	if (refused == SHUNT_COUNTER_REFUSED_PEER && segments < MEETING_SEGMENTS_MAX)
+	if (refused == SHUNT_COUNTER_REFUSED_PEER && bpf_ktime_get_ns() - state->since_ns < MEETING_NS)
 		return segments;
 	if (refused == SHUNT_COUNTER_REFUSED_WAITING)
 		return segments + 1;
@@ -397,7 +398,7 @@ static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *s
 		}
 		refusal_set(state, result == SHUNT_COUNTER_PROMOTED ? 0 : result);
 	}
-	state->look_again_segments = look_again(tcp->segs_in, result);
+	state->look_again_segments = look_again(state, tcp->segs_in, result);
 	return result == SHUNT_COUNTER_PROMOTED;
 }
 

@@ -110,6 +110,16 @@ test('goes on for promoted sockets after it was unloaded, then leaves no program
   await vi.waitFor(() => expect(loadedPrograms().filter((id) => ids.includes(id))).toEqual([]), { timeout: 10_000 });
 });
 
+test('promotes a connection that was paused for long, within a few messages', async () => {
+  await using sandbox = new Sandbox({ settings: { paused: 1 } });
+  const { client, server } = await sandbox.pair();
+  await sandbox.rounds(client, server, 2000);
+  expect(sandbox.fastPath.count('PROMOTED')).toBe(0);
+  sandbox.fastPath.change({ paused: 0 });
+  await sandbox.rounds(client, server, 10);
+  expect(sandbox.fastPath.count('LINKED')).toBe(1);
+});
+
 function loadedPrograms(): number[] {
   const programs = JSON.parse(execFileSync('bpftool', ['-j', 'prog', 'show'], { encoding: 'utf8' })) as {
     id: number;
