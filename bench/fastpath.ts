@@ -5,6 +5,7 @@
  * the figures show the path and not the scheduler.
  */
 import { BenchContext } from './fastpath/bench-context.ts';
+import { blockGroups } from './fastpath/block-groups.ts';
 import { offPathGroups } from './fastpath/off-path-groups.ts';
 import { pairGroups } from './fastpath/pair-groups.ts';
 import { segmentGroups } from './fastpath/segment-groups.ts';
@@ -18,7 +19,7 @@ export const benchmark: Benchmark = {
 async function prepare(options: BenchmarkOptions): Promise<Prepared> {
   const context = new BenchContext(options);
   return {
-    groups: [...pairGroups(context), ...offPathGroups(context), ...segmentGroups(context)],
+    groups: [...pairGroups(context), ...offPathGroups(context), ...blockGroups(context), ...segmentGroups(context)],
     settings: context.settings,
     [Symbol.asyncDispose]: () => context[Symbol.asyncDispose](),
   };

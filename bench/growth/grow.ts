@@ -8,8 +8,10 @@ import { Crowd } from './crowd.ts';
 
 /** As many segments as promoteAfterSegments. */
 const ROUNDS_BEFORE = 8;
-/** One to promote both ends, one for the handover in each direction. */
-const ROUNDS_TO_PROMOTE = 3;
+/** Segments until both ends are promoted, by when they are looked at. */
+const ROUNDS_TO_PROMOTE = 16;
+/** One for the handover in each direction. */
+const ROUNDS_TO_HAND_OVER = 2;
 
 export interface Cost {
   readonly p50Us: number;
@@ -40,8 +42,10 @@ export async function grow(
   await crowd.rounds(ROUNDS_BEFORE);
   const tcp = await costs(fastPath, crowd, before, durationMs);
   fastPath.pause(false);
-  await crowd.rounds(ROUNDS_TO_PROMOTE);
-  const linked = fastPath.count('LINKED') - linkedBefore;
+  const linkedNow = (): number => fastPath.count('LINKED') - linkedBefore;
+  for (let round = 0; round < ROUNDS_TO_PROMOTE && linkedNow() < connections; round += 1) await crowd.rounds(1);
+  const linked = linkedNow();
+  await crowd.rounds(ROUNDS_TO_HAND_OVER);
   if (linked < connections) throw new Error(`${linked} of ${connections} connections were linked`);
   const promoted = await costs(fastPath, crowd, before, durationMs);
   if (promoted.share < 99) throw new Error(`only ${promoted.share.toFixed(1)} % of the bytes took the fast path`);
