@@ -1,5 +1,7 @@
 import { allocate, OUT } from "./arena";
 import { addressOf } from "./bytes";
+import { beginHttp } from "./calls";
+import { Context } from "./context";
 import { proxy_http_call } from "./imports";
 import { PairList } from "./pairs";
 import { Status } from "./status";
@@ -22,11 +24,12 @@ export function started(status: Status): Started {
 }
 
 /**
- * Sends a request to a cluster of the proxy. `headers` has `:method`, `:path` and `:authority`. The answer comes as
- * `onHttpCallResponse` to the context whose callback makes the call, with `exports/http-call`; a stream waits for it with
- * `Action.Pause` and `resumeRequest()`. Where that context ends first, the host drops the answer: nothing leaks.
+ * Sends a request to a cluster of the proxy. `headers` has `:method`, `:path` and `:authority`. The answer comes to `context` as
+ * `onHttpCallResponse`, with `exports/http-call`; a stream waits for it with `Action.Pause` and `resumeRequest()`. Where the
+ * context ends first, nobody is told: the call goes on for `timeoutMs` at most, and nothing stays of it.
  */
 export function httpCall(
+  context: Context,
   cluster: string,
   headers: PairList,
   body: ArrayBuffer,
@@ -36,10 +39,12 @@ export function httpCall(
   const name = String.UTF8.encode(cluster);
   const pairs = headers.serialise();
   const last = (trailers === null ? new PairList() : trailers).serialise();
-  return started(
+  const call = started(
     proxy_http_call(
       addressOf(name), name.byteLength, pairs.start, pairs.length, addressOf(body), body.byteLength,
       last.start, last.length, timeoutMs, OUT,
     ),
   );
+  if (call.status == Status.Ok) beginHttp(context, call.token);
+  return call;
 }

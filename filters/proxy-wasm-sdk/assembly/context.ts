@@ -13,13 +13,17 @@ export enum Kind {
 export abstract class Context {
   /** The host's number of this context. */
   id: u32 = 0;
+  /** @internal The host said its last about it. */
+  gone: bool = false;
+  /** @internal gRPC call-outs that it waits for. */
+  openCalls: u32[] | null = null;
 
   /** @internal */
   constructor(readonly kind: Kind) {}
 
   /**
-   * The answer to an HTTP call-out of this context (see callout.ts). `headers` 0: the call failed (no answer in time, no
-   * connection). The host never calls after the context is gone: there is nothing to cancel.
+   * The answer to an HTTP call-out of this context (see callout.ts). `headers` 0: the call failed; Envoy
+   * mostly answers itself, with 503 or 504. It does not come where the context has gone before.
    */
   onHttpCallResponse(token: u32, headers: i32, bodySize: i32, trailers: i32): void {}
   /** A gRPC call-out (grpc.ts) was answered with `pairs` pairs: `grpcInitialMetadata`. */
@@ -28,7 +32,7 @@ export abstract class Context {
   onGrpcMessage(token: u32, size: i32): void {}
   /** The last that comes before `onGrpcClose`: `grpcTrailingMetadata`. */
   onGrpcTrailingMetadata(token: u32, pairs: i32): void {}
-  /** It ended, well or not; nothing comes any more. Also for one that never began. */
+  /** A stream ended, well or not, or a unary call failed; nothing comes any more. The end of a unary call that is answered is `onGrpcMessage`. */
   onGrpcClose(token: u32, status: i32): void {}
   /** The host calls, with `foreignArgument`. */
   onForeignFunction(functionId: u32, argumentSize: i32): void {}

@@ -1,6 +1,8 @@
 import { OUT } from "./arena";
 import { addressOf, Bytes, outBytes } from "./bytes";
 import { Started, started } from "./callout";
+import { beginGrpc, endGrpc } from "./calls";
+import { Context } from "./context";
 import {
   proxy_get_status,
   proxy_grpc_call,
@@ -13,10 +15,11 @@ import { PairList } from "./pairs";
 import { GrpcStatus, Status } from "./status";
 
 /**
- * Calls a unary method. `target`: a cluster's name, or Envoy's GrpcService message. The answer comes as `onGrpcMessage`, a
- * failure as `onGrpcClose`, both to the context whose callback makes the call, with `exports/grpc`.
+ * Calls a unary method. `target`: a cluster's name, or Envoy's GrpcService message. The answer comes to `context` as
+ * `onGrpcMessage`, a failure as `onGrpcClose`, with `exports/grpc`. Where the context ends first, the call is cancelled.
  */
 export function grpcCall(
+  context: Context,
   target: ArrayBuffer,
   service: string,
   method: string,
@@ -27,25 +30,35 @@ export function grpcCall(
   const serviceName = String.UTF8.encode(service);
   const methodName = String.UTF8.encode(method);
   const pairs = metadata.serialise();
-  return started(
+  const call = started(
     proxy_grpc_call(
       addressOf(target), target.byteLength, addressOf(serviceName), serviceName.byteLength, addressOf(methodName),
       methodName.byteLength, pairs.start, pairs.length, addressOf(message), message.byteLength, timeoutMs, OUT,
     ),
   );
+  if (call.status == Status.Ok) beginGrpc(context, call.token, true);
+  return call;
 }
 
-/** Opens a stream; `token` is what the functions below take. */
-export function grpcStream(target: ArrayBuffer, service: string, method: string, metadata: PairList): Started {
+/** Opens a stream; `token` is what the functions below take. It is cancelled when `context` ends. */
+export function grpcStream(
+  context: Context,
+  target: ArrayBuffer,
+  service: string,
+  method: string,
+  metadata: PairList,
+): Started {
   const serviceName = String.UTF8.encode(service);
   const methodName = String.UTF8.encode(method);
   const pairs = metadata.serialise();
-  return started(
+  const call = started(
     proxy_grpc_stream(
       addressOf(target), target.byteLength, addressOf(serviceName), serviceName.byteLength, addressOf(methodName),
       methodName.byteLength, pairs.start, pairs.length, OUT,
     ),
   );
+  if (call.status == Status.Ok) beginGrpc(context, call.token, false);
+  return call;
 }
 
 /** `endStream`: the last message of this side. */
@@ -60,6 +73,7 @@ export function grpcClose(token: u32): Status {
 
 /** Ends a call or stream; no callback comes any more. */
 export function grpcCancel(token: u32): Status {
+  endGrpc(token);
   return proxy_grpc_cancel(token);
 }
 

@@ -56,5 +56,18 @@ function add(id: u32, context: Context): void {
 
 /** @internal */
 export function remove(id: u32): void {
+  const context = contexts.find(id);
+  if (context === null) return;
   contexts.delete(id);
+  context.gone = true;
+  const end = atEnd;
+  if (end !== null) end(context);
+}
+
+/** What is done about a context that goes; null while no filter code needs it. */
+let atEnd: ((context: Context) => void) | null = null;
+
+/** @internal For calls.ts alone: a filter without call-outs has no code for them. */
+export function whenGone(end: (context: Context) => void): void {
+  atEnd = end;
 }

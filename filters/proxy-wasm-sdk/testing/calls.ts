@@ -9,7 +9,7 @@ export interface HttpCall {
   readonly body: Buffer;
   readonly trailers: HeaderList;
   readonly timeoutMs: number;
-  /** The context that made it; the answer comes to it alone. */
+  /** The root of the context that made it; the answer comes to the root. */
   readonly contextId: number;
 }
 
@@ -40,7 +40,7 @@ interface Pending<Call> {
   readonly stopTimer: () => void;
 }
 
-/** What filters asked of others. A test answers; calls of a context that is gone are dropped, as in Envoy. */
+/** What filters asked of others. A test answers; calls of a root that is gone are dropped, as in Envoy. */
 export class Calls {
   readonly #http = new Map<number, Pending<HttpCall>>();
   readonly #grpc = new Map<number, Pending<GrpcCall>>();
@@ -84,7 +84,8 @@ export class Calls {
 
   grpcMessage(call: GrpcCall, message: string | Uint8Array): void {
     this.#grpc.get(call.token)?.vm.grpcMessage(call, Buffer.from(message));
-    if (call.kind === 'call') this.closeGrpc(call, 0);
+    // the answer of a unary call is its end, as in Envoy
+    if (call.kind === 'call') this.#finish(this.#grpc, call.token);
   }
 
   grpcInitialMetadata(call: GrpcCall, metadata: HeaderList): void {

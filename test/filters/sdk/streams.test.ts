@@ -57,7 +57,7 @@ describe('headers', () => {
   });
 
   test('of responses and trailers have maps of their own', () => {
-    using stream = order(plugin, 'nothing');
+    using stream = order(plugin, 'edit-response');
     stream.requestTrailers([['t', '1']]);
     stream.responseHeaders([[':status', '200']]);
     stream.responseTrailers([
@@ -110,7 +110,7 @@ describe('bodies', () => {
   });
 
   test('of responses are replaced', () => {
-    using stream = order(plugin, 'nothing');
+    using stream = order(plugin, 'edit-response');
     stream.responseBody('12345');
     expect(stream.forwardedResponseBody).toBe('5');
   });

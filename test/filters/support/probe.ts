@@ -19,11 +19,12 @@ let compiled: FilterModule | undefined;
 
 /** Takes some seconds the first time after a change of the SDK. */
 export function probeModule(): FilterModule {
-  compiled ??= loadFilter(compile());
+  compiled ??= loadFilter(probeModulePath());
   return compiled;
 }
 
-function compile(): string {
+/** As `probeModule`, for an Envoy. */
+export function probeModulePath(): string {
   const sources = ['assembly', 'probe'].flatMap((dir) => files(join(SDK, dir)));
   const newest = Math.max(...[...sources, join(SDK, 'asconfig.json')].map((path) => statSync(path).mtimeMs));
   const built = statSync(MODULE, { throwIfNoEntry: false })?.mtimeMs ?? 0;

@@ -15,6 +15,7 @@ export class ProbeConnection extends TcpContext {
   onDownstreamData(size: i32, endOfStream: bool): DataAction {
     const data = downstreamData.read(0, size);
     const text = data === null ? "" : data.toString();
+    if (text == "hold") log(LogLevel.Info, "held " + size.toString());
     if (text == "hold") return DataAction.PauseAndBuffer;
     if (text == "close") this.close();
     downstreamData.prepend(GREETING);

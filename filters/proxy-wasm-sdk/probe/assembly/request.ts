@@ -6,7 +6,7 @@ import { callResponseBody, grpcMessage, requestBody, responseBody } from "../../
 import { httpCall } from "../../assembly/callout";
 import { nowNs } from "../../assembly/clock";
 import { callForeign, clearRouteCache } from "../../assembly/foreign";
-import { grpcCall, grpcCancel, grpcClose, grpcEndStatus, grpcSend, grpcStream } from "../../assembly/grpc";
+import { grpcCall, grpcCancel, grpcClose, grpcEndMessage, grpcEndStatus, grpcSend, grpcStream } from "../../assembly/grpc";
 import { callResponseHeaders, grpcInitialMetadata, grpcTrailingMetadata } from "../../assembly/headers";
 import { addShared, SHARED } from "./counting";
 import { dumpJson } from "./json";
@@ -20,6 +20,7 @@ const EMPTY = new ArrayBuffer(0);
 export class ProbeRequest extends HttpContext {
   private order: string = "";
   private token: u32 = 0;
+  private unary: bool = false;
 
   constructor(private root: ProbeRoot) {
     super();
@@ -83,17 +84,17 @@ export class ProbeRequest extends HttpContext {
   }
 
   onResponseHeaders(count: i32, endOfStream: bool): Action {
-    responseHeaders.set(utf8("x-count"), utf8(count.toString()));
+    if (this.order == "edit-response") responseHeaders.set(utf8("x-count"), utf8(count.toString()));
     return Action.Continue;
   }
 
   onResponseBody(size: i32, endOfStream: bool): DataAction {
-    responseBody.set(utf8(size.toString()));
+    if (this.order == "edit-response") responseBody.set(utf8(size.toString()));
     return DataAction.Continue;
   }
 
   onResponseTrailers(count: i32): Action {
-    responseTrailers.remove(utf8("x-secret"));
+    if (this.order == "edit-response") responseTrailers.remove(utf8("x-secret"));
     return Action.Continue;
   }
 
@@ -116,6 +117,8 @@ export class ProbeRequest extends HttpContext {
   onGrpcMessage(token: u32, size: i32): void {
     const message = grpcMessage.read(0, size);
     log(LogLevel.Info, "grpc message " + (message === null ? "none" : message.toString()));
+    // the answer of a unary call is its end
+    if (this.unary) this.resumeRequest();
     if (this.order == "grpc" && message !== null && message.toString() == "more") grpcSend(token, utf8("again"), true);
   }
 
@@ -124,7 +127,9 @@ export class ProbeRequest extends HttpContext {
   }
 
   onGrpcClose(token: u32, status: i32): void {
-    log(LogLevel.Info, "grpc closed " + status.toString() + " " + grpcEndStatus().toString());
+    const message = grpcEndMessage();
+    const why = message === null ? "" : message.toString();
+    log(LogLevel.Info, "grpc closed " + status.toString() + " " + grpcEndStatus().toString() + " " + why);
     this.resumeRequest();
   }
 
@@ -175,7 +180,7 @@ export class ProbeRequest extends HttpContext {
 
   private call(text: string): Action {
     const headers = new PairList().addText(":method", "GET").addText(":path", "/").addText(":authority", "x");
-    const call = httpCall("cluster", text == "bad" ? new PairList() : headers, utf8("body"), 250);
+    const call = httpCall(this, "cluster", text == "bad" ? new PairList() : headers, utf8("body"), 250);
     if (call.status != 0) return this.reply("not sent " + call.status.toString());
     this.token = call.token;
     return Action.Pause;
@@ -185,10 +190,11 @@ export class ProbeRequest extends HttpContext {
     const target = utf8("target");
     const metadata = new PairList().addText("m", "1");
     if (text == "call") {
-      this.token = grpcCall(target, "service", "method", metadata, utf8("ask"), 100).token;
+      this.unary = true;
+      this.token = grpcCall(this, target, "service", "method", metadata, utf8("ask"), 100).token;
       return Action.Pause;
     }
-    this.token = grpcStream(target, "service", "method", metadata).token;
+    this.token = grpcStream(this, target, "service", "method", metadata).token;
     grpcSend(this.token, utf8("one"), false);
     if (text == "cancel") return this.reply("cancelled " + grpcCancel(this.token).toString() + " " + grpcSend(this.token, utf8("late"), true).toString());
     if (text == "close") grpcClose(this.token);

@@ -6,7 +6,8 @@ import type { HostFunctions } from './all.ts';
 /** HTTP and gRPC call-outs. Nothing goes out: a test answers them (calls.ts). */
 export function callFunctions(vm: Vm): HostFunctions {
   const { calls } = vm.services;
-  const contextId = (): number => vm.context?.id ?? 0;
+  // in the name of the root, as in Envoy, whoever asks
+  const contextId = (): number => vm.context?.root.id ?? 0;
   return {
     proxy_get_status(outCode: number, outMessage: number, outSize: number) {
       vm.memory.setU32(outCode, 0);

@@ -1,11 +1,12 @@
-import { Status } from '../abi.ts';
+import { HeaderMap, Status } from '../abi.ts';
 import { decodePairs, encodePairs, type HeaderList } from '../pairs.ts';
 import type { Vm } from '../vm.ts';
 import type { HostFunctions } from './all.ts';
 
 /** Headers and trailers. As in Envoy, a look-up gives the first value only. */
 export function headerFunctions(vm: Vm): HostFunctions {
-  const mapOf = (map: number): HeaderList | undefined => vm.context?.maps[map];
+  const mapOf = (map: number): HeaderList | undefined =>
+    (map >= HeaderMap.GrpcInitialMetadata ? vm.context?.root : vm.context)?.maps[map];
   return {
     proxy_get_header_map_value(map: number, name: number, nameSize: number, outValue: number, outSize: number) {
       const wanted = vm.memory.text(name, nameSize).toLowerCase();
