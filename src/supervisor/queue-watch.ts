@@ -18,18 +18,24 @@ export interface QueuesNow {
 export class QueueWatch implements Disposable {
   readonly #clock: Clock;
   readonly #open: () => Queues | undefined;
+  readonly #onFailure: (error: unknown) => void;
   readonly #sums = new QueueSums();
   #queues: Queues | undefined;
+  #isBroken = false;
   #untilMs = 0;
   #ended: AbortController | undefined;
 
-  /** @param open Called when somebody asks, until it answers. */
-  constructor(clock: Clock, open: () => Queues | undefined) {
+  /**
+   * @param open Called when somebody asks, until it answers or throws. @param onFailure Told once, when it threw: then
+   * nothing is known of queues, and all else that is asked for is answered.
+   */
+  constructor(clock: Clock, open: () => Queues | undefined, onFailure: (error: unknown) => void) {
     this.#clock = clock;
     this.#open = open;
+    this.#onFailure = onFailure;
   }
 
-  /** From now on, at least so long. @throws E_BPF_*. */
+  /** From now on, at least so long. */
   hold(durationMs: number): void {
     this.#untilMs = Math.max(this.#untilMs, this.#clock.monotonicMs() + durationMs);
     const queues = this.#opened();
@@ -38,7 +44,7 @@ export class QueueWatch implements Disposable {
     void this.#lookOn(queues, this.#ended.signal);
   }
 
-  /** @throws E_BPF_*. */
+  /** Empty when nothing is known. @throws E_SYSCALL. */
   now(): QueuesNow {
     const records = this.#opened()?.read() ?? [];
     return {
@@ -55,7 +61,13 @@ export class QueueWatch implements Disposable {
   }
 
   #opened(): Queues | undefined {
-    this.#queues ??= this.#open();
+    if (this.#isBroken) return undefined;
+    try {
+      this.#queues ??= this.#open();
+    } catch (error) {
+      this.#isBroken = true;
+      this.#onFailure(error);
+    }
     return this.#queues;
   }
 

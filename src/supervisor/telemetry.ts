@@ -43,7 +43,11 @@ export class Telemetry implements Disposable {
     this.#parts = parts;
     this.#current = current;
     this.#lease = new RunStatsLease(parts.clock);
-    this.#queues = new QueueWatch(parts.clock, () => openQueues(parts));
+    this.#queues = new QueueWatch(
+      parts.clock,
+      () => openQueues(parts),
+      (error) => parts.log.warn('queues are not looked at', { error }),
+    );
   }
 
   /** @param cost Seconds, as text: measure programs and queues for so long from now on. @throws E_USAGE. */

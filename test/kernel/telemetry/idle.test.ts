@@ -9,7 +9,7 @@ import { IPS, Sandbox } from '../fastpath/sandbox.ts';
 allNeed('fast path', 'conntrack');
 
 /** After this the firewall forgets a connection of which it sees no packet. */
-const FORGETS_S = Math.ceil(patient(1000) / 1000);
+const FORGETS_S = Math.min(5, Math.ceil(patient(1000) / 1000));
 const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;
 const SOL_TCP = 6;

@@ -2,8 +2,10 @@ import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { cgroupId } from '../../../src/bpf/cgroup.ts';
 import { withDescriptorOf } from '../../../src/bpf/socket.ts';
+import { Queues } from '../../../src/dataplane/queues.ts';
 import { Counter, Outcome, Phase, Reader } from '../../../src/generated/abi.ts';
-import { allNeed } from '../../support/capabilities.ts';
+import { allNeed, has, needs } from '../../support/capabilities.ts';
+import { QUEUES_OBJECT } from '../../support/fastpath-fixture.ts';
 import { Sandbox } from '../fastpath/sandbox.ts';
 import { lookIn } from './look.ts';
 
@@ -126,3 +128,16 @@ test('bytes that went by TCP are those that TCP took, also where it took a messa
   const counted = Object.keys(Outcome).filter((name) => name !== 'COUNT') as Exclude<keyof typeof Outcome, 'COUNT'>[];
   expect(counted.reduce((sum, name) => sum + sandbox.fastPath.bytes(name), 0)).toBe(2 * 21 * 64 + bytes);
 });
+
+// `up` asks for a kernel that has all that capture needs; older ones lack bpf_for_each_map_elem().
+test(
+  'a look at the queues finds nothing where the kernel does not count, and fails nowhere',
+  needs('capture'),
+  async () => {
+    await using sandbox = new Sandbox();
+    await sandbox.pair();
+    using queues = Queues.open({ mapPinDir: sandbox.fastPath.pinDir, object: QUEUES_OBJECT });
+    expect(queues?.look()).toBe(has('length of a queue') ? 2 : 0);
+    expect(queues?.read()).toHaveLength(has('length of a queue') ? 2 : 0);
+  },
+);
