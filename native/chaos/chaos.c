@@ -9,12 +9,12 @@
  *   chaos client --address IP --board FILE --port N --seconds N [--greedy] [--seed N] [--parallel N]
  * [--stall-ms N]
  *
- * FILE is shared by both and empty at the beginning; --greedy says that edge-triggered readers of this
+ * FILE is shared by both, and empty when the server starts; --greedy says that edge-triggered readers of this
  * process read until EAGAIN (else they stop at a short read, as nginx does). The server prints {"port":N} and
- * runs until it is killed. The client prints one JSON object at the end, and what went wrong, with the
- * connection's own seed, on standard error at once. With the same seed the same plans are made in the same
- * order. Exit status of the client: 0 whenever it came to its end, whatever it found; 1: a call failed; 2:
- * usage.
+ * runs until it is killed. SIGTERM tells the client to open no more connections. It prints one JSON object at
+ * the end, and what went wrong, with the connection's own seed, on standard error at once. With the same seed
+ * the same plans are made in the same order. Exit status of the client: 0 whenever it came to its end,
+ * whatever it found; 1: a call failed; 2: usage.
  *
  *   connections  that ended                    bytes, reads   that were right
  *   wrong        ends that read a byte that was not the next one
@@ -31,6 +31,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,13 @@ static struct options {
 } options = {.parallel = 48, .stall_ms = 1000};
 
 static _Atomic bool is_over;
+static volatile sig_atomic_t is_told_to_end;
+
+static void tell_to_end(int number)
+{
+	(void)number;
+	is_told_to_end = 1;
+}
 
 static socklen_t address_make(struct sockaddr_storage *address)
 {
@@ -144,12 +152,21 @@ static void nap(void)
 	nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
+/*
+ * A reset is sent once: where the kernel dropped bytes before it, for want of memory, its receiver may never
+ * take it. So an end that its peer cut off may be left; that is TCP's.
+ */
+static bool is_cut_off(const struct slot *slot)
+{
+	return atomic_load(&slot->closed) && plan_make(atomic_load(&slot->seed)).ending != ENDING_ORDERLY;
+}
+
 static unsigned slots_used(void)
 {
 	unsigned used = 0;
 
 	for (unsigned i = 0; i < options.parallel; i++)
-		used += atomic_load(&board->slots[i].seed) != 0;
+		used += atomic_load(&board->slots[i].seed) && !is_cut_off(&board->slots[i]);
 	return used;
 }
 
@@ -183,7 +200,7 @@ static unsigned drain(void)
 		nap();
 	}
 	for (unsigned i = 0; i < options.parallel; i++)
-		if (atomic_load(&board->slots[i].seed))
+		if (atomic_load(&board->slots[i].seed) && !is_cut_off(&board->slots[i]))
 			slot_print(&board->slots[i]);
 	return slots_used();
 }
@@ -196,7 +213,7 @@ static void load(void)
 
 	if (pthread_create(&watch, NULL, watch_run, NULL))
 		die("pthread_create");
-	while (now_ns() < end_ns) {
+	while (now_ns() < end_ns && !is_told_to_end) {
 		struct slot *slot = slot_find();
 
 		if (slot)
@@ -274,6 +291,11 @@ int main(int count, char **arguments)
 		return 2;
 	}
 	board_open(options.board);
+	/* One load after the other may use a server: nothing of the last is left. */
+	if (!is_server) {
+		memset(board, 0, sizeof(*board));
+		signal(SIGTERM, tell_to_end);
+	}
 	workers_start(is_server ? SERVER : CLIENT, options.greedy);
 	if (is_server)
 		serve();

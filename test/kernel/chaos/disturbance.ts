@@ -11,11 +11,13 @@ const TCP_MEM = '/proc/sys/net/ipv4/tcp_mem';
 export class Disturbance implements AsyncDisposable {
   readonly #fastPath: FastPath;
   readonly #tcpMem = readFileSync(TCP_MEM, 'utf8');
+  readonly #starves: boolean;
   readonly #ended: Promise<void>;
   #ending = false;
 
-  /** Begins at once. Dispose it: all is as it was. */
-  constructor(fastPath: FastPath) {
+  /** Begins at once; `starves`: with shortage of memory. Dispose it: all is as it was. */
+  constructor(fastPath: FastPath, starves: boolean) {
+    this.#starves = starves;
     this.#fastPath = fastPath;
     this.#ended = this.#run();
   }
@@ -25,7 +27,8 @@ export class Disturbance implements AsyncDisposable {
       const chance = Math.random();
       if (chance < 0.2) this.#fastPath.change({ paused: 1 });
       else if (chance < 0.5) this.#fastPath.change({ paused: 0 });
-      else if (chance < 0.9) this.#fastPath.change({ maxQueuedBytes: CREDITS[Math.floor(Math.random() * 4)] ?? 0 });
+      else if (chance < 0.9 || !this.#starves)
+        this.#fastPath.change({ maxQueuedBytes: CREDITS[Math.floor(Math.random() * 4)] ?? 0 });
       else await this.#starve();
       await pause(Math.random() * INTERVAL_MS_MAX);
     }
