@@ -84,6 +84,9 @@ A path is compared without query and fragment. The wildcards of a template take 
 path, as Envoy's do. Values that could never match (a method in small letters, a \`*\` inside, \`spiffe://\`) are
 refused: in a DENY policy they would silently deny nothing.
 
+**Tokens** (\`requestPrincipals\`, \`request.auth…\`) are verified by a \`jwt_authn\` filter, which an Envoy of your own has
+(\`shunt filters snippet authz\`). The proxy of a mesh has none: there no request has a token.
+
 **TCP.** A port that no Service serves as HTTP is judged when the connection is made. As in Istio, an ALLOW rule that asks for
 what only a request has (hosts, methods, paths, headers, tokens) never matches there, and a DENY rule matches as if it did not
 ask for it. Here that holds for \`connection.sni\` too, which is sent after the connection is made; AUDIT and dry-run policies

@@ -101,7 +101,8 @@ export class EnvoyProcess {
         ...['--config-path', join(instance.runDir, 'envoy.json')],
         '--disable-hot-restart',
         ...['--drain-time-s', String(DRAIN_TIME_S), '--drain-strategy', 'immediate'],
-        ...['--file-flush-interval-msec', '200', '--log-level', 'warning'],
+        // AUDIT policies write a line at level info
+        ...['--file-flush-interval-msec', '200', '--log-level', 'warning', '--component-log-level', 'wasm:info'],
         ...threads,
       ],
       { logFile: this.#logFile, cgroup: instance.envoyCgroup },
