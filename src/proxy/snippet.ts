@@ -59,7 +59,19 @@ export function authzSnippet(model: Model, options: AuthzSnippetOptions): string
     options.identity === 'mtls'
       ? { identity: 'mtls', sources: {}, destinations: named, policies }
       : { sources, destinations: named, policies };
-  return entry('authz', configuration, options);
+  return [...(options.format === 'yaml' ? needs(policies) : []), entry('authz', configuration, options)].join('\n');
+}
+
+/** What the rules look at and Envoy does not tell of itself, as comments. */
+function needs(policies: AuthzConfiguration['policies']): string[] {
+  const rules = JSON.stringify(policies.map(({ rules: own }) => own));
+  const peer =
+    '# ipBlocks: the network filter set_filter_state must name the peer, else these rules deny (filters/authz/README.md)';
+  const token = '# request.auth: jwt_authn must be in front, with payload_in_metadata: payload';
+  return [
+    ...(/"(ipBlocks|notIpBlocks|source\.ip)"/.test(rules) ? [peer] : []),
+    ...(/"(requestPrincipals|notRequestPrincipals|request\.auth\.[^"]*)"/.test(rules) ? [token] : []),
+  ];
 }
 
 function renamed(

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { type Json, TestEnvoy } from '../support/envoy.ts';
-import { cluster, httpListener, virtualHost } from '../support/envoy-config.ts';
+import { cluster, httpListener, peerAddressFilter, virtualHost } from '../support/envoy-config.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { Upstream } from '../support/upstream.ts';
 
@@ -44,4 +44,10 @@ test('the snippet of the README works as it stands', async () => {
   using other = new RawClient(await envoy.port('other'));
   const denied = await other.request('GET', '/users/7', 'api.test');
   expect(denied.headers.get('x-details')).toBe('shunt_denied[unknown-source]');
+});
+
+test('the network filter of the README is the one that the tests have', () => {
+  const readme = readFileSync(join(ROOT, 'filters/authz/README.md'), 'utf8');
+  const filters = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, text = '']) => parse(text));
+  expect(filters[1]).toEqual([peerAddressFilter]);
 });

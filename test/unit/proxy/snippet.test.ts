@@ -121,3 +121,20 @@ describe('a reloading snippet', () => {
     expect(version_info).not.toBe(of({ backend: 'shop/api:8080' }).version_info);
   });
 });
+
+test('a snippet says what its rules need of that Envoy', () => {
+  const of = (spec: string) =>
+    authzSnippet(shop(policy(spec)).model, DEFAULTS)
+      .split('\n')
+      .filter((line) => line.startsWith('#'));
+  expect(of('{rules: [{from: [{source: {namespaces: [shop]}}]}]}')).toEqual([]);
+  expect(of('{rules: [{from: [{source: {notIpBlocks: [10.0.0.1]}}]}]}')).toEqual([
+    expect.stringContaining('set_filter_state'),
+  ]);
+  expect(
+    of('{rules: [{when: [{key: source.ip, values: [10.0.0.1]}, {key: "request.auth.claims[a]", values: [b]}]}]}'),
+  ).toEqual([expect.stringContaining('set_filter_state'), expect.stringContaining('jwt_authn')]);
+  expect(of('{rules: [{from: [{source: {requestPrincipals: ["*"]}}]}]}')).toEqual([
+    expect.stringContaining('payload_in_metadata'),
+  ]);
+});
