@@ -1,7 +1,7 @@
 import { Bytes, BytesIndex, BytesMap, digits, JsonDocument, JsonValue } from "proxy-wasm-sdk/assembly";
 import { parseAddress } from "./address";
 import { Action, Destination, Lane, LaneKind, Policy, Source } from "./policy";
-import { notEmpty, readRule } from "./rules";
+import { choice, notEmpty, only, readRule } from "./rules";
 
 /** What one configuration text says. Format: schema.json, docs/architecture.md. */
 export class Config {
@@ -23,12 +23,12 @@ export function readConfig(text: Bytes): Config {
   const config = new Config();
   const document = JsonDocument.parse(text);
   const root = document.root;
-  if (root.only(["sources", "destinations", "policies", "identity"])) {
+  if (only(root, "sources, destinations, policies, identity")) {
     readPolicies(root.need("policies"), config);
     readSources(root.need("sources"), config);
     const identity = root.get("identity");
     if (identity !== null) {
-      config.mtls = identity.choice(["mtls", "listener"]) == 0;
+      config.mtls = choice(identity, "mtls, listener") == 0;
       if (config.mtls && config.sources.size > 0) root.need("sources").fail("callers are in certificates; expected {}");
     }
     readDestinations(root.need("destinations"), config);
@@ -41,7 +41,7 @@ function readSources(value: JsonValue, config: Config): void {
   const entries = value.entries();
   for (let i = 0; i < entries.length; i++) {
     const source = entries[i].value;
-    if (!source.only(["principal", "namespace", "address"])) return;
+    if (!only(source, "principal, namespace, address")) return;
     config.sources.set(
       entries[i].key,
       new Source(notEmpty(source.need("principal")), notEmpty(source.need("namespace")), readAddress(source)),
@@ -53,7 +53,7 @@ function readDestinations(value: JsonValue, config: Config): void {
   const entries = value.entries();
   for (let i = 0; i < entries.length; i++) {
     const item = entries[i].value;
-    if (!item.only(["port", "policies", "address"])) return;
+    if (!only(item, "port, policies, address")) return;
     const port = String.UTF8.encode(digits(item.need("port").integer(1, 65535)));
     const address = readAddress(item);
     const first = config.lanes.length;
@@ -95,9 +95,9 @@ function readPolicies(value: JsonValue, config: Config): void {
   const names = new BytesIndex();
   for (let i = 0; i < items.length; i++) {
     const item = items[i];
-    if (!item.only(["name", "action", "rules", "dryRun"])) return;
+    if (!only(item, "name, action, rules, dryRun")) return;
     const name = readName(item.need("name"));
-    const action = <Action>item.need("action").choice(["ALLOW", "DENY", "AUDIT"]);
+    const action = <Action>choice(item.need("action"), "ALLOW, DENY, AUDIT");
     const dryRun = item.get("dryRun");
     const policy = new Policy(name, action, dryRun !== null && dryRun.boolean());
     if (policy.dryRun && action == Action.Audit) changetype<JsonValue>(dryRun).fail("an AUDIT policy decides nothing");

@@ -20,7 +20,7 @@ const NOTHING = new ArrayBuffer(0);
 
 export function readRule(value: JsonValue): Rule {
   const rule = new Rule();
-  value.only(["from", "to", "when"]);
+  only(value, "from, to, when");
   const from = value.get("from");
   if (from !== null) rule.from = readAlternatives(from, FROM, 0);
   const to = value.get("to");
@@ -55,6 +55,22 @@ function readAlternatives(value: JsonValue, names: string, first: i32): Conditio
   return result;
 }
 
+/** Whether a value is an object with no keys but these. */
+export function only(value: JsonValue, keys: string): bool {
+  const entries = value.entries();
+  for (let i = 0; i < entries.length; i++) {
+    if (wordIn(keys, String.UTF8.decode(entries[i].key)) < 0) entries[i].value.fail("unknown key; expected " + keys);
+  }
+  return value.document.ok;
+}
+
+/** Place of a string among the words; -1 where it is none of them. */
+export function choice(value: JsonValue, words: string): i32 {
+  const index = wordIn(words, value.string());
+  if (index < 0) value.fail("expected one of " + words);
+  return index;
+}
+
 /** Place of a word in a list with commas; -1 where it is not there. */
 function wordIn(list: string, word: string): i32 {
   let index = 0;
@@ -69,7 +85,7 @@ function wordIn(list: string, word: string): i32 {
 }
 
 function readWhen(value: JsonValue, conditions: Condition[]): void {
-  value.only(["key", "values", "notValues"]);
+  only(value, "key, values, notValues");
   const key = value.need("key");
   const text = key.bytes();
   const bytes = Bytes.of(text);

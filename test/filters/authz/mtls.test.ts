@@ -86,8 +86,8 @@ test.each([
     { sources: { a: { principal: 'p', namespace: 'n' } } },
     'sources: callers are in certificates; expected {}',
   ],
-  ['another word', { identity: 'jwt' }, 'identity: expected "mtls" or "listener"'],
-  ['a list', { identity: [] }, 'identity: expected "mtls" or "listener"'],
+  ['another word', { identity: 'jwt' }, 'identity: expected one of mtls, listener'],
+  ['a list', { identity: [] }, 'identity: expected a string'],
 ])('refuses %s', (_, change, message) => {
   expect(() => load({ ...configuration({}), ...change })).toThrow(message);
 });
