@@ -1,7 +1,7 @@
 import { RootContext } from "./context";
 import { ContextMap } from "./contextmap";
 import { proxy_set_effective_context } from "./imports";
-import { create, remove, contextIds, rootOf } from "./registry";
+import { contextIds, create, forget, rootOf } from "./registry";
 import { Status } from "./status";
 
 /**
@@ -57,7 +57,7 @@ function wait(id: u32, root: RootContext): void {
 /** Configurations that were taken away: there are never more than the host had at once, and one. */
 function forgetRoots(): void {
   const ids = contextIds();
-  for (let i = 0; i < ids.length; i++) if (!isThere(ids[i])) remove(ids[i]);
+  for (let i = 0; i < ids.length; i++) if (!isThere(ids[i])) forget(ids[i]);
 }
 
 function isThere(id: u32): bool {

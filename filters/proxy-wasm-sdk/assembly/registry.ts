@@ -54,11 +54,16 @@ function add(id: u32, context: Context): void {
   contexts.set(id, context);
 }
 
+/** @internal A root that waits for no call-out. */
+export function forget(id: u32): void {
+  contexts.delete(id);
+}
+
 /** @internal */
 export function remove(id: u32): void {
   const context = contexts.find(id);
   if (context === null) return;
-  contexts.delete(id);
+  forget(id);
   context.gone = true;
   const end = atEnd;
   if (end !== null) end(context);
