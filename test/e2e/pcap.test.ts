@@ -130,6 +130,10 @@ describe('shunt pcap', () => {
     expect(await refused('127.0.0.1:1', '-w', '/dev/null')).toContain('the other end of the connection is missing');
     expect(await refused('127.0.0.1:1', '127.0.0.1:2', '-w', '/dev/null')).toContain('no TCP socket');
     expect(await refused('load')).toContain('--write');
+    // Nobody has this cookie.
+    const { code, stderr } = await mesh.cli('pcap', '18446744073709551615', '-w', '/dev/null', '--duration', '0.1');
+    expect(code).toBe(0);
+    expect(stderr).toContain('no promoted connection of these sent anything');
     expect(await refused('load', '-w', '/dev/null', '--snap', '5000')).toContain('expected a whole number, 0 to 4096');
   });
 });

@@ -43,6 +43,11 @@ export async function pcap(context: Context, flows: readonly string[], options: 
     }
   });
   const { packets, lost, fileBytes } = await stop();
+  if (packets + lost === 0) {
+    printError(
+      'no promoted connection of these sent anything: `shunt explain` says how they stand, tcpdump shows the rest',
+    );
+  }
   printError(`${packets} packets, ${bytes(fileBytes)}; ${lost} more were lost`);
 }
 
