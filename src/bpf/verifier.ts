@@ -20,6 +20,9 @@ const LOAD_LOG = /^prog '([^']+)': -- BEGIN PROG LOAD LOG --\n([\s\S]*?)(?:-- EN
 const NOISE =
   /^(processed \d+ insns|verification time|stack depth|peak_states|max_states|mark_read|arg#\d+ reference type|$)/;
 
+/** From 7.x on it explains itself after the reason, on many lines. */
+const EXPLANATION = /^Verification failed: /;
+
 /** @param warnings What libbpf printed during the load. */
 export function verifierLog(warnings: readonly string[]): VerifierLog {
   for (const warning of warnings) {
@@ -34,7 +37,9 @@ export function verifierLog(warnings: readonly string[]): VerifierLog {
  * (6: (79) r0 = *(u64 *)(r0 +0))`. For a log of libbpf's own: its first line, which names the cause; the rest follows from it.
  */
 export function relevantLines(log: VerifierLog): string {
-  const lines = log.log.split('\n').map((line) => line.trim());
+  const all = log.log.split('\n').map((line) => line.trim());
+  const end = all.findIndex((line) => EXPLANATION.test(line));
+  const lines = end < 0 ? all : all.slice(0, end);
   if (log.program === undefined) return lines.find((line) => line !== '') ?? '';
   const kept = lines.filter((line) => !NOISE.test(line));
   const reason = kept.at(-1) ?? 'no reason given';

@@ -37,6 +37,25 @@ describe('a program that the verifier refused', () => {
   });
 });
 
+test('what a verifier explains after the reason (7.x) is left to the log', () => {
+  const explained = `
+Verification failed: Register Type Safety: Invalid dereference
+
+Reason:
+  R0 may be NULL here (a nullable map value pointer).
+
+  Instruction context:
+  >>> 5 | (79) r0 = *(u64 *)(r0 +0)
+
+Suggestion:
+  Add a NULL check before the access.
+
+processed`;
+  const log = verifierLog([LOG.replace('processed', explained)]);
+  expect(relevantLines(log)).toMatch(/^R0 invalid mem access 'map_value_or_null' at .* \(5: \(79\) .*\)$/);
+  expect(log.log).toContain('Suggestion:');
+});
+
 test('a log that was cut short still names its program', () => {
   const log = verifierLog([LOG.slice(0, LOG.indexOf('processed'))]);
   expect(log.program).toBe('connect4');
