@@ -207,6 +207,16 @@ describe('what shunt tells about a mesh with traffic', () => {
     expect(await mesh.cli('top', '-n', '0')).toMatchObject({ code: 2 });
   });
 
+  it('counts the messages that go by TCP so that firewalls remember a connection', async () => {
+    const refreshed = await waitFor('a connection is 10 s old', async () => {
+      const now = (await metrics()).get('shunt_fast_path_messages_total{outcome="refresh"}') ?? 0;
+      return now > 0 && now;
+    });
+    // load has 4 connections, Envoy as many to echo: 16 sockets, each at most every 10 s.
+    const ageS = Math.max(...(await mesh.api.flows()).map(({ ageMs }) => ageMs)) / 1000;
+    expect(refreshed).toBeLessThanOrEqual(16 * Math.ceil(ageS / 10));
+  });
+
   it('goes on counting while no supervisor runs', async () => {
     const before = await metrics();
     process.kill(supervisor, 'SIGKILL');
