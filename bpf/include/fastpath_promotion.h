@@ -212,6 +212,20 @@ static __always_inline bool is_entered(const struct shunt_flow_key *key,
 	return is_same;
 }
 
+/* Was the peer looked at, too? `met` may have forgotten one that was promoted since. */
+static __always_inline bool is_peer_met(const struct shunt_flow_key *peer_key)
+{
+	struct bpf_sock *peer;
+
+	if (bpf_map_lookup_elem(&met, peer_key))
+		return true;
+	peer = bpf_map_lookup_elem(&sockets, peer_key);
+	if (!peer)
+		return false;
+	bpf_sk_release(peer);
+	return true;
+}
+
 /* Who enters a socket that may be promoted: the program of tc itself, or `enter`, which it asks to. */
 enum entering {
 	ENTERS,
@@ -233,7 +247,7 @@ static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_so
 	if (refused != SHUNT_COUNTER_PROMOTED)
 		return refused;
 	/* In a socket hash each message costs more, and some options are lost: not for nothing. */
-	if (!bpf_map_lookup_elem(&met, &state->peer_key))
+	if (!is_peer_met(&state->peer_key))
 		return SHUNT_COUNTER_REFUSED_PEER;
 	state->cookie = socket_cookie(skb, sk, (struct sock *)tcp);
 	if (!state->cookie)
