@@ -17,7 +17,7 @@
 #define EEXIST 17
 /* One whose peer was not met yet is looked at with each segment for so long: the peer's turn comes with its
  * next one. */
-#define MEETING_NS 1000000000ULL
+#define MEETING_NS 20000000ULL
 
 #define EOPNOTSUPP 95 /* of a socket that is no longer established */
 
