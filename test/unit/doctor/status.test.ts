@@ -12,6 +12,7 @@ function parts(fastPathObstacle: string | undefined): Parts {
     dataplane: { opened: undefined, fastPathObstacle },
     envoy: { state: 'ready', restarts: 0, pid: undefined },
     runner: {},
+    learned: { facts: [] },
     log: silentLogger,
     clock: systemClock,
   };
