@@ -9,7 +9,7 @@ import { documents, ECHO } from './resources.ts';
 
 const NODE = join(ROOT, 'node_modules/.bin/node');
 
-/** Adds the header `x-stamp`; traps at /ok/trap; makes /secret another path; never ends when it is told so. */
+/** Adds the header `x-stamp`; traps at /ok/trap, takes memory at /ok/greed, never ends at /ok/forever or when it is told so; makes /secret another path. */
 const SOURCE = `
 import { Action, Bytes, HttpContext, JsonDocument, log, LogLevel, registerRoot, requestHeaders, RootContext, utf8 } from "proxy-wasm-sdk/assembly";
 export * from "proxy-wasm-sdk/assembly/exports/base";
@@ -42,6 +42,8 @@ class Stamp extends HttpContext {
   onRequestHeaders(count: i32, endOfStream: bool): Action {
     const path = requestHeaders.first(PATH);
     if (path !== null && path.equals(utf8("/ok/trap"))) unreachable();
+    if (path !== null && path.equals(utf8("/ok/greed"))) while (heap.alloc(1 << 20) != 0) {}
+    if (path !== null && path.equals(utf8("/ok/forever"))) while (true) {}
     if (path !== null && path.equals(utf8("/secret"))) requestHeaders.set(PATH, utf8("/ok/rewritten"));
     requestHeaders.add(STAMP, this.root.stamp);
     return Action.Continue;
@@ -50,6 +52,9 @@ class Stamp extends HttpContext {
 
 registerRoot(() => new Root());
 `;
+
+/** 8 MiB. */
+const MOST_MEMORY = ['--maximumMemory', '128'];
 
 /** Another service, which no plugin selects. */
 const PLAIN = ECHO.replaceAll('echo', 'plain').replaceAll('programs/plain.ts', 'programs/echo.ts');
@@ -105,7 +110,7 @@ ${spec}
 
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), 'shunt-wasm-plugin-'));
-    module = compileFilter(dir, 'stamp', SOURCE);
+    module = compileFilter(dir, 'stamp', SOURCE, MOST_MEMORY);
     mesh = await TestMesh.up(documents(ECHO, PLAIN));
     await waitFor('echo answers', async () => (await ask('echo/ok')).status === 200);
     await waitFor('plain answers', async () => (await ask('plain/ok')).status === 200);
@@ -133,6 +138,15 @@ ${spec}
     expect(await ask('echo/secret')).toEqual({ status: 403 });
     await apply(plugin({ spec: '  phase: AUTHZ' }));
     expect(await ask('echo/secret')).toEqual({ status: 200, path: '/ok/rewritten', stamp: 'one' });
+  });
+
+  it('of each phase has its turn, whatever its priority', async () => {
+    const phases = ['STATS', 'AUTHN', 'UNSPECIFIED_PHASE', 'AUTHZ'];
+    const plugins = phases.map((phase, index) =>
+      plugin({ name: `p${index}`, stamp: phase, spec: `  phase: ${phase}\n  priority: ${index}` }),
+    );
+    await apply(...plugins);
+    expect(await ask('echo/ok')).toMatchObject({ stamp: 'AUTHN, AUTHZ, STATS, UNSPECIFIED_PHASE' });
   });
 
   it('runs after one of higher priority', async () => {
@@ -202,6 +216,11 @@ ${spec}
     await waitFor('the plugin is back', async () => (await ask('echo/ok')).stamp === 'one');
   });
 
+  it('that takes more memory than its module declares fails as one that traps', async () => {
+    expect(await ask('echo/ok/greed')).toEqual({ status: 503 });
+    await waitFor('the plugin is back', async () => (await ask('echo/ok')).stamp === 'one');
+  });
+
   it('that traps and may fail open is skipped from then on', async () => {
     await apply(plugin({ spec: '  failStrategy: FAIL_OPEN' }));
     expect(await ask('echo/ok')).toMatchObject({ status: 200, stamp: 'one' });
@@ -238,8 +257,18 @@ ${spec}
       });
       expect(await ask('echo/ok')).toMatchObject({ stamp: 'one' });
     } finally {
-      module = compileFilter(dir, 'stamp', SOURCE);
+      module = compileFilter(dir, 'stamp', SOURCE, MOST_MEMORY);
     }
+  });
+
+  it('that never ends a request is stopped with Envoy, and another Envoy serves', async () => {
+    const { envoy } = await mesh.api.status();
+    expect((await ask('echo/ok/forever')).status).not.toBe(200);
+    await waitFor('another Envoy serves', async () => {
+      const now = (await mesh.api.status()).envoy;
+      return now.state === 'ready' && now.pid !== envoy.pid;
+    });
+    expect(await ask('echo/ok')).toMatchObject({ stamp: 'one' });
   });
 
   it('refuses a workload that would share a Service with those that it selects', async () => {

@@ -45,7 +45,9 @@ const Spec = fields(
     url: Type.String({
       pattern: '^file:///',
       maxLength: 4096,
-      description: 'The module: `file://` and an absolute path.',
+      description:
+        'The module: `file://` and an absolute path. Its memory ends at the maximum that it declares (4 GiB at most); a ' +
+        'call of it that takes 10 s stops the proxy, which is started again.',
       expected: LOCAL_FILE,
     }),
     sha256: Type.String({
