@@ -10,6 +10,7 @@
 #include "waiting.h"
 
 #define SOCK_RCVBUF_LOCK 2 /* in sk_userlocks */
+#define BUFFER_SHARE 8
 #define REFERENCES_ALONE 2 /* to a sender's psock: the socket hash's and the one of the call that sends */
 
 /* For people: a promoted socket whose O_NONBLOCK is cleared has a recv(2) that may answer EAGAIN. */
@@ -116,16 +117,27 @@ static __always_inline bool is_memory_short(struct sock *reader)
 /*
  * Redirected bytes are charged to the reader's receive buffer, and TCP's window does not know of them. Where
  * they fill it, what is then sent by TCP is dropped, and reading them updates no window: the rest waits for a
- * timer that backs off, for seconds. Half of what the buffer is, or may grow to, is left to TCP, an empty
- * queue or not: a message that is larger than the other half is TCP's.
+ * timer that backs off, for seconds. Half of what the buffer is, or may grow to, is left to TCP, and all that
+ * its window has promised, with an eighth for what segments take beside their bytes; an empty queue or not: a
+ * message that is larger than what is left is TCP's. An eighth of the buffer is given without a look at the
+ * rest.
  */
 static __always_inline bool is_buffer_short(struct sock *reader, __u32 bytes)
 {
-	if (bytes <= (__u32)BPF_CORE_READ(reader, sk_rcvbuf) / 2)
+	struct tcp_sock *tcp = (struct tcp_sock *)reader;
+	__u32 most = BPF_CORE_READ(reader, sk_rcvbuf), end;
+	__s32 window;
+
+	if (bytes <= most / BUFFER_SHARE)
 		return false;
-	if (BPF_CORE_READ_BITFIELD_PROBED(reader, sk_userlocks) & SOCK_RCVBUF_LOCK)
+	if (!(BPF_CORE_READ_BITFIELD_PROBED(reader, sk_userlocks) & SOCK_RCVBUF_LOCK)) {
+		end = BPF_CORE_READ(reader, __sk_common.skc_net.net, ipv4.sysctl_tcp_rmem[2]);
+		most = end > most ? end : most;
+	}
+	if (bytes > most / 2)
 		return true;
-	return bytes > (__u32)BPF_CORE_READ(reader, __sk_common.skc_net.net, ipv4.sysctl_tcp_rmem[2]) / 2;
+	window = BPF_CORE_READ(tcp, rcv_wup) + BPF_CORE_READ(tcp, rcv_wnd) - BPF_CORE_READ(tcp, rcv_nxt);
+	return window > 0 && bytes + window + window / BUFFER_SHARE > most;
 }
 
 /*

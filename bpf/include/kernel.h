@@ -155,6 +155,8 @@ struct inet_connection_sock {
 struct tcp_sock {
 	__u32 segs_in;
 	__u32 rcv_nxt;
+	__u32 rcv_wup; /* rcv_nxt when the window was told last */
+	__u32 rcv_wnd; /* the window as it was told */
 	__u32 copied_seq;
 	__u32 write_seq;
 	__u32 snd_una;
