@@ -22,8 +22,9 @@
  *   failed       ends that got an error that nobody caused
  *   stuck        connections that were left when nothing had moved for 20 times --stall-ms
  *   stalls       directions with bytes under way and a willing reader, of which nothing was read for
- * --stall-ms longestStallMs, mostUnderWay (bytes of one direction that were sent and not received) ways ends
- * by how they waited: level, edge, poll, blocking
+ * --stall-ms longestStallMs (but of readers with SO_RCVBUF, of which five times as long is a stall),
+ * mostUnderWay (bytes of one direction that were sent and not received) ways ends by how they waited: level,
+ * edge, poll, blocking
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
