@@ -96,7 +96,7 @@ enum shunt_outcome {
 	SHUNT_OUTCOME_UNLINKED = 3, /* the peer is not promoted (yet) */
 	SHUNT_OUTCOME_STALE_PEER = 4, /* the peer's socket is gone */
 	SHUNT_OUTCOME_HANDOVER = 5,   /* the peer has not read all that was sent by TCP */
-	SHUNT_OUTCOME_CREDIT = 6,     /* the peer's queue is full enough */
+	SHUNT_OUTCOME_CREDIT = 6,     /* the peer's queue is full enough, or memory for it short */
 	SHUNT_OUTCOME_READER_BLOCKING = 7,
 	SHUNT_OUTCOME_READER_EDGE = 8,	   /* waits edge-triggered and is not known to be greedy */
 	SHUNT_OUTCOME_READER_UNKNOWN = 9,  /* how it waits cannot be seen */

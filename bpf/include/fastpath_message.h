@@ -6,6 +6,7 @@
 #include <bpf/bpf_endian.h>
 #include "fastpath_standing.h"
 #include "fastpath_state.h"
+#include "memory.h"
 #include "psock.h"
 #include "waiting.h"
 
@@ -101,20 +102,6 @@ static __always_inline bool is_handed_over(const struct shunt_socket_state *stat
 }
 
 /*
- * The bound of all queues together is the kernel's own: redirected bytes count as TCP memory. From the
- * pressure mark on nothing is redirected, because a redirect that finds no memory fails the sender's send
- * with ENOMEM, where TCP would wait.
- */
-static __always_inline bool is_memory_short(struct sock *reader)
-{
-	unsigned long *pressure = BPF_CORE_READ(reader, __sk_common.skc_prot, memory_pressure);
-	unsigned long value = 0;
-
-	bpf_probe_read_kernel(&value, sizeof(value), pressure);
-	return value;
-}
-
-/*
  * Redirected bytes are charged to the reader's receive buffer, and TCP's window does not know of them. Where
  * they fill it, what is then sent by TCP is dropped, and reading them updates no window: the rest waits for a
  * timer that backs off, for seconds. Half of what the buffer is, or may grow to, is left to TCP, and all that
@@ -165,7 +152,8 @@ static __always_inline bool has_credit(const struct shunt_settings *config, stru
 {
 	if (!config->max_queued_bytes || (queued && queued + size > config->max_queued_bytes))
 		return false;
-	return !is_buffer_short(reader, queued + size) && !is_memory_short(reader);
+	return !is_buffer_short(reader, queued + size) && !is_machine_short(reader) &&
+	       !is_cgroup_short(reader, queued + size);
 }
 
 /* Else its sender ended its stream by shutdown(2): TCP refuses the message, a redirect would deliver it. */

@@ -132,6 +132,17 @@ struct sock_common {
 	atomic64_t skc_cookie;	 /* 0: nobody asked for it yet */
 };
 
+/* In pages. */
+struct page_counter {
+	atomic64_t usage;
+	unsigned long max;
+	struct page_counter *parent; /* NULL: the root's */
+};
+
+struct mem_cgroup {
+	struct page_counter memory;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	struct sock_cgroup_data sk_cgrp_data;
@@ -142,9 +153,10 @@ struct sock {
 	void *sk_filter;  /* SO_ATTACH_FILTER, SO_ATTACH_BPF */
 	int sk_rcvbuf;
 	int sk_sndbuf;
-	__u8 sk_userlocks : 4;	  /* SOCK_RCVBUF_LOCK: SO_RCVBUF was set, and sk_rcvbuf does not grow; as
-				     SOCK_SNDBUF_LOCK */
-	struct socket *sk_socket; /* NULL: not accepted yet, or closed */
+	__u8 sk_userlocks : 4;	     /* SOCK_RCVBUF_LOCK: SO_RCVBUF was set, and sk_rcvbuf does not grow; as
+					SOCK_SNDBUF_LOCK */
+	struct mem_cgroup *sk_memcg; /* NULL: counts nowhere */
+	struct socket *sk_socket;    /* NULL: not accepted yet, or closed */
 	void *sk_user_data; /* of a socket in a sockmap: struct sk_psock *, flags in the low three bits */
 };
 

@@ -5,10 +5,12 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, type TestOptions } from 'vitest';
 import { BpfObject } from '../../src/bpf/object.ts';
 import { PROMOTION_PROGRAMS } from '../../src/dataplane/hooks.ts';
+import { cgroup2Mount } from '../../src/instance.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -59,6 +61,10 @@ const PROBES = {
       ? undefined
       : 'it has no nftables with connection tracking, or no /proc/net/nf_conntrack';
   },
+  'memory limits of cgroups': () =>
+    readFileSync(join(cgroup2Mount(), 'cgroup.controllers'), 'utf8').includes('memory')
+      ? undefined
+      : 'its cgroup v2 has no memory controller',
   'length of a queue': knows('msg_tot_len', 'it does not count the bytes of a queue of redirected messages'),
   'peek offset of TCP': setsTcpOption(1, 42, 0, 'it has no SO_PEEK_OFF for TCP'),
 } satisfies Record<string, () => string | undefined>;

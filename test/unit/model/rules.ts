@@ -71,7 +71,7 @@ export interface Scenario {
   readonly receiveBuffer?: number;
   /** True: the kernel counts a queue's bytes (psock->msg_tot_len). Default: queued_bytes of the state stands in. */
   readonly counted?: boolean;
-  /** True: is_memory_short() may say yes to any message. Default: never. */
+  /** True: is_machine_short() or is_cgroup_short() may say yes to any message. Default: never. */
   readonly memoryShort?: boolean;
   /** True: is_refresh_due() may say yes to any message. Default: never. */
   readonly refresh?: boolean;
