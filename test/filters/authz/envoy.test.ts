@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { wasmPlugin } from '../../../src/proxy/filters.ts';
 import { ecdsFilter, TestEnvoy } from '../support/envoy.ts';
 import { claimsFilter, cluster, httpListener, peerAddressFilter, routedHost } from '../support/envoy-config.ts';
-import { nativeFilters, nativeRoute } from '../support/native-rbac.ts';
+import { nativeFilters, nativeRoute, nativeShadow } from '../support/native-rbac.ts';
 import { valueBytes } from '../support/protobuf-value.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { Upstream } from '../support/upstream.ts';
@@ -42,7 +42,12 @@ beforeAll(async () => {
             filters: [claimsFilter, ...nativeFilters],
             virtualHosts: [
               routedHost(
-                destinations.map((name) => ({ name, cluster: name, perFilter: nativeRoute(config, source, name) })),
+                destinations.map((name) => ({
+                  name,
+                  cluster: name,
+                  perFilter: nativeRoute(config, source, name),
+                  responseHeaders: nativeShadow,
+                })),
               ),
             ],
           }),
@@ -132,5 +137,8 @@ describe('Envoy’s own RBAC filter agrees', () => {
     const remote = request.remote ?? config.sources[request.source]?.address;
     const response = await ask(`native ${request.source}`, request, remote);
     expect(response.status).toBe(statusOf(request));
+    if (response.status !== 200) return;
+    const shadow = ['deny', 'allow'].map((action) => response.headers.get(`x-shadow-${action}`) ?? '-');
+    expect(shadow.includes('denied'), `shadow rules: ${shadow}`).toBe(request.shadow?.allowed === false);
   });
 });

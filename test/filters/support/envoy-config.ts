@@ -72,16 +72,18 @@ export interface NamedRoute {
   readonly name: string;
   readonly cluster: string;
   readonly perFilter?: Record<string, Json>;
+  readonly responseHeaders?: Json;
 }
 
 export function routedHost(routes: readonly NamedRoute[]): Json {
   return {
     name: 'all',
     domains: ['*'],
-    routes: routes.map(({ name, cluster, perFilter = {} }) => ({
+    routes: routes.map(({ name, cluster, perFilter = {}, responseHeaders = [] }) => ({
       match: { prefix: '', headers: [{ name: 'x-destination', string_match: { exact: name } }] },
       route: { cluster },
       typed_per_filter_config: perFilter,
+      response_headers_to_add: responseHeaders,
     })),
   };
 }

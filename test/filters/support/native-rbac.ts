@@ -24,23 +24,37 @@ interface Known {
   readonly address: string | undefined;
 }
 
-/** `typed_per_filter_config` of a route from a source to a destination. AUDIT and dry-run policies are left out. */
+/** `typed_per_filter_config` of a route from a source to a destination. AUDIT policies are left out; dry runs are shadow rules. */
 export function nativeRoute(config: AuthzConfiguration, source: string, destination: string): Record<string, Json> {
   const caller = config.sources[source];
   const guard = config.destinations[destination];
   if (caller === undefined || guard === undefined) throw new Error(`${source} or ${destination} is not configured`);
   const known = { caller, port: guard.port, address: guard.address };
   const policies = guard.policies.flatMap((index) => config.policies[index] ?? []);
-  const of = (action: 'ALLOW' | 'DENY'): Json => {
-    const mine = policies.filter((policy) => policy.action === action && !policy.dryRun);
-    if (mine.length === 0) return { '@type': `${TYPE}RBACPerRoute` };
-    const rules = mine.flatMap(({ name, rules }) =>
-      rules.map((rule, index): [string, Json] => [`${name}#${index}`, translate(rule, known)]),
+  const rulesOf = (action: 'ALLOW' | 'DENY', dryRun: boolean): Json | undefined => {
+    const mine = policies.filter((policy) => policy.action === action && (policy.dryRun ?? false) === dryRun);
+    const rules = mine.flatMap(({ name, rules: own }) =>
+      own.map((rule, index): [string, Json] => [`${name}#${index}`, translate(rule, known)]),
     );
-    return { '@type': `${TYPE}RBACPerRoute`, rbac: { rules: { action, policies: Object.fromEntries(rules) } } };
+    return mine.length === 0 ? undefined : { action, policies: Object.fromEntries(rules) };
+  };
+  const of = (action: 'ALLOW' | 'DENY'): Json => {
+    const rules = rulesOf(action, false);
+    const shadow_rules = rulesOf(action, true);
+    if (rules === undefined && shadow_rules === undefined) return { '@type': `${TYPE}RBACPerRoute` };
+    const rbac = { rules, shadow_rules, shadow_rules_stat_prefix: `${action}_` };
+    return { '@type': `${TYPE}RBACPerRoute`, rbac };
   };
   return { 'native.deny': of('DENY'), 'native.allow': of('ALLOW') };
 }
+
+/** What a response header of a native route says of the dry-run policies: `denied` or `allowed` of DENY and ALLOW, else `-`. */
+export const nativeShadow: Json = ['DENY', 'ALLOW'].map((action) => ({
+  header: {
+    key: `x-shadow-${action.toLowerCase()}`,
+    value: `%DYNAMIC_METADATA(envoy.filters.http.rbac:${action}_shadow_engine_result)%`,
+  },
+}));
 
 /** A policy of RBAC: any of its permissions and any of its principals. */
 function translate({ from = [], to = [], when = [] }: AuthzRule, known: Known): Json {
