@@ -6,8 +6,8 @@
  * in the middle.
  *
  *   chaos server --address IP --board FILE [--port N] [--greedy]
- *   chaos client --address IP --board FILE --port N --seconds N [--greedy] [--seed N] [--parallel N]
- * [--stall-ms N]
+ *   chaos client --address IP --board FILE --port N --seconds N [--greedy]
+ *                [--seed N] [--parallel N] [--stall-ms N]
  *
  * FILE is shared by both, and empty when the server starts; --greedy says that edge-triggered readers of this
  * process read until EAGAIN (else they stop at a short read, as nginx does). The server prints {"port":N} and
@@ -16,15 +16,16 @@
  * the same plans are made in the same order. Exit status of the client: 0 whenever it came to its end,
  * whatever it found; 1: a call failed; 2: usage.
  *
- *   connections  that ended                    bytes, reads   that were right
- *   wrong        ends that read a byte that was not the next one
- *   lost         ends that read the end too early
- *   failed       ends that got an error that nobody caused
- *   stuck        connections that were left when nothing had moved for 20 times --stall-ms
- *   stalls       directions with bytes under way and a willing reader, of which nothing was read for
- * --stall-ms longestStallMs (but of readers with SO_RCVBUF, of which five times as long is a stall),
- * mostUnderWay (bytes of one direction that were sent and not received) ways ends by how they waited: level,
- * edge, poll, blocking
+ *   connections     that ended
+ *   bytes, reads    that were right
+ *   wrong           ends that read a byte that was not the next one
+ *   lost            ends that read the end too early
+ *   failed          ends that got an error that nobody caused
+ *   stuck           connections that were left when nothing had moved for 20 times --stall-ms
+ *   stalls          directions with bytes under way whose willing reader read nothing for --stall-ms
+ *   longestStallMs  but of readers with SO_RCVBUF, of which five times as long is a stall
+ *   mostUnderWay    bytes of one direction that were sent and not received
+ *   ways            ends by how they waited: level, edge, poll, blocking
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
