@@ -5,7 +5,7 @@
  * program         hook (attach type)                      where                            least kernel
  * promote         tc ingress                              lo and eth0 of each workload     5.10
  * nominate        tc ingress, instead of promote          lo and eth0 of each workload     5.10
- * enter           iterator of map `wanted`                run by user space                5.15
+ * enter           iterator of map `wanted`                run by user space                tried on 6.18
  * redirect        sk_msg (SK_MSG_VERDICT)                 map `sockets`                    5.10
  * socket_events   sockops                                 workloads' and proxies' cgroups  5.10
  * socket_options  cgroup/setsockopt (CGROUP_SETSOCKOPT)   workloads' and proxies' cgroups  5.10

@@ -12,7 +12,7 @@ export const iteratorUpdate: Probe = {
   staysOff:
     'promotion by the supervisor, and with it the fast path where tc-update is not supported; capture and policy work',
   kernel:
-    'sockets: 5.10 (0126240f448d, "bpf: sockmap: Allow update from BPF"); their storage in iterators: later; seen to be accepted on 6.1, 6.12, 6.18 and 7.3',
+    'sockets: 5.10 (0126240f448d, "bpf: sockmap: Allow update from BPF"); their storage in iterators: later, refused on 5.10; seen to be accepted on 6.18 and 7.3',
   disables: 'promotion',
   observe: ({ build }) =>
     unlessRefused(() => {
