@@ -1,4 +1,4 @@
-import { Bytes, JsonDocument, JsonValue, RequestMatch } from "proxy-wasm-sdk/assembly";
+import { Bytes, JsonDocument, JsonValue, readName, readRuleList } from "proxy-wasm-sdk/assembly";
 import { ALWAYS, Rule } from "./rule";
 
 /** What one configuration text says. Format: schema.json. */
@@ -12,7 +12,6 @@ export class Config {
 }
 
 const MOST_RULES = 64;
-const LONGEST_NAME = 64;
 const LONGEST_DELAY_MS = 600_000;
 
 /** Reads a configuration; whatever the text is, it ends with a `Config`. */
@@ -36,18 +35,11 @@ export function readConfig(text: Bytes): Config {
 }
 
 function readRules(value: JsonValue, config: Config): void {
-  const items = value.items();
-  if (items.length == 0) value.fail("empty list");
-  if (items.length > MOST_RULES) value.fail("more than " + MOST_RULES.toString() + " rules");
-  const names: string[] = [];
-  for (let i = 0; i < items.length && value.document.ok; i++) {
-    const item = items[i];
-    if (!item.only(["name", "match", "delay", "abort"])) return;
-    const rule = new Rule(readName(item.need("name")));
-    if (names.includes(rule.name)) item.need("name").fail("another rule has this name");
-    names.push(rule.name);
-    const match = item.get("match");
-    if (match !== null) rule.match = RequestMatch.read(match);
+  const entries = readRuleList(value, MOST_RULES, ["delay", "abort"]);
+  for (let i = 0; i < entries.length; i++) {
+    const item = entries[i].value;
+    const rule = new Rule(entries[i].name);
+    rule.match = entries[i].match;
     const delay = item.get("delay");
     if (delay !== null) readDelay(delay, rule);
     const abort = item.get("abort");
@@ -79,17 +71,4 @@ function readPercent(value: JsonValue): u32 {
     return 0;
   }
   return <u32>whole;
-}
-
-/** A name goes into response details and counters. */
-function readName(value: JsonValue): string {
-  const name = value.string();
-  let good = name.length > 0 && name.length <= LONGEST_NAME;
-  for (let i = 0; i < name.length; i++) {
-    const c = name.charCodeAt(i);
-    const lower = c | 0x20;
-    good = good && (c == 0x2d || c == 0x5f || (c >= 0x30 && c <= 0x39) || (lower >= 0x61 && lower <= 0x7a));
-  }
-  if (!good) value.fail("expected 1 to " + LONGEST_NAME.toString() + " letters, digits, - and _");
-  return name;
 }

@@ -24,5 +24,6 @@ export { registerRoot } from "./registry";
 export { localReply } from "./reply";
 export { RequestMatch, TextPattern } from "./requestmatch";
 export { RequestValue } from "./requestvalue";
+export { readName, readRuleList, RuleEntry } from "./rulelist";
 export { sharedCreate, sharedGet, sharedReplace, sharedSet, SharedValue } from "./shared";
 export * from "./status";

@@ -1,4 +1,4 @@
-import { Bytes, JsonDocument, JsonValue, RequestMatch, RequestValue } from "proxy-wasm-sdk/assembly";
+import { Bytes, JsonDocument, JsonValue, readName, readRuleList, RequestValue } from "proxy-wasm-sdk/assembly";
 import { Limit, LONGEST_FILL_NS } from "./bucket";
 import { Rule } from "./rule";
 
@@ -13,7 +13,6 @@ export class Config {
 }
 
 const MOST_RULES = 32;
-const LONGEST_NAME = 64;
 
 /** Reads a configuration; whatever the text is, it ends with a `Config`. */
 export function readConfig(text: Bytes): Config {
@@ -31,19 +30,11 @@ export function readConfig(text: Bytes): Config {
 }
 
 function readRules(value: JsonValue, config: Config): void {
-  const items = value.items();
-  if (items.length == 0) value.fail("empty list");
-  if (items.length > MOST_RULES) value.fail("more than " + MOST_RULES.toString() + " rules");
-  const names: string[] = [];
-  for (let i = 0; i < items.length && value.document.ok; i++) {
-    const item = items[i];
-    if (!item.only(["name", "match", "by", "requests", "perSeconds", "burst"])) return;
-    const name = readName(item.need("name"));
-    if (names.includes(name)) item.need("name").fail("another rule has this name");
-    names.push(name);
-    const rule = readRule(name, item, config.name);
-    const match = item.get("match");
-    if (match !== null) rule.match = RequestMatch.read(match);
+  const entries = readRuleList(value, MOST_RULES, ["by", "requests", "perSeconds", "burst"]);
+  for (let i = 0; i < entries.length; i++) {
+    const item = entries[i].value;
+    const rule = readRule(entries[i].name, item, config.name);
+    rule.match = entries[i].match;
     const by = item.get("by");
     if (by !== null) rule.by = readBy(by);
     config.rules.push(rule);
@@ -72,17 +63,4 @@ function readBy(value: JsonValue): RequestValue[] {
     result.push(what);
   }
   return result;
-}
-
-/** A name goes into response details and counters. */
-function readName(value: JsonValue): string {
-  const name = value.string();
-  let good = name.length > 0 && name.length <= LONGEST_NAME;
-  for (let i = 0; i < name.length; i++) {
-    const c = name.charCodeAt(i);
-    const lower = c | 0x20;
-    good = good && (c == 0x2d || c == 0x5f || (c >= 0x30 && c <= 0x39) || (lower >= 0x61 && lower <= 0x7a));
-  }
-  if (!good) value.fail("expected 1 to " + LONGEST_NAME.toString() + " letters, digits, - and _");
-  return name;
 }
