@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { has, needs } from '../../support/capabilities.ts';
 import { IPS, IPV6, Sandbox } from '../fastpath/sandbox.ts';
-import { type Difference, PARTS, type SemanticCase } from './cases.ts';
+import type { Difference, SemanticCase } from './case.ts';
+import { PARTS } from './cases.ts';
 import { type Route, type Seen, Subject } from './subject.ts';
 
 const ROUTES: readonly (readonly [string, Route])[] = [
