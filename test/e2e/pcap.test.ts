@@ -136,4 +136,15 @@ describe('shunt pcap', () => {
     expect(stderr).toContain('no promoted connection of these sent anything');
     expect(await refused('load', '-w', '/dev/null', '--snap', '5000')).toContain('expected a whole number, 0 to 4096');
   });
+
+  it('ends its file when the mesh is taken down', async () => {
+    const path = join(dir, 'down.pcapng');
+    const command = mesh.start('pcap', 'load', '-w', path);
+    await waitFor('it runs', () => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 1000);
+    const ended = finished(command);
+    await mesh.ok('down');
+    const { code, stderr } = await ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'the supervisor ended, and the capture with it\n' });
+    expect(packets(path, 'http.request', 'http.request.uri').length).toBeGreaterThan(0);
+  });
 });

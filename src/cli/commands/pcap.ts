@@ -42,7 +42,15 @@ export async function pcap(context: Context, flows: readonly string[], options: 
       process.removeListener('SIGTERM', end);
     }
   });
-  const { packets, lost, fileBytes } = await stop();
+  const summary = await stop().catch((error: unknown) => {
+    if (error instanceof ShuntError && error.code === 'E_NOT_RUNNING') return undefined;
+    throw error;
+  });
+  if (summary === undefined) {
+    printError('the supervisor ended, and the capture with it');
+    return;
+  }
+  const { packets, lost, fileBytes } = summary;
   if (packets + lost === 0) {
     printError(
       'no promoted connection of these sent anything: `shunt explain` says how they stand, tcpdump shows the rest',
