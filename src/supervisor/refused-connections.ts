@@ -8,8 +8,9 @@ import type { Dataplane } from '../dataplane/dataplane.ts';
 import { type Instance, netnsName, netnsPath, type ResourceKey, workloadCgroup } from '../instance.ts';
 import type { Logger } from '../log.ts';
 import { OUTBOUND_PORT } from '../proxy/envoy/listeners.ts';
+import type { TcpRow } from '../telemetry/proc-net.ts';
 import { processesOf } from '../workload/cgroup.ts';
-import { descriptorsOf, tcpRowsIn } from './sockets.ts';
+import { type Descriptor, descriptorsOf, tcpRowsIn } from './sockets.ts';
 
 const PROXY = `127.0.0.1:${OUTBOUND_PORT}`;
 
@@ -25,16 +26,29 @@ function resetRefusedOf(instance: Instance, dataplane: Dataplane, key: ResourceK
   const pids = processesOf(cgroup);
   if (pids.length === 0) return 0;
   const rows = [...tcpRowsIn([netnsPath(netnsName(instance.name, key))]).values()];
-  const captured = new Set(rows.filter(({ remote }) => remote === PROXY).map(({ inode }) => inode));
-  const found = pids.flatMap(descriptorsOf).filter(({ inode }) => captured.delete(inode));
-  return found.filter(({ pid, fd }) => {
-    const destination = withDescriptorOf(pid, fd, (copy) => {
-      const refused = dataplane.refusedDestination(copy, cgroup);
-      if (refused !== undefined) resetTcp(copy);
-      return refused;
-    });
-    if (destination !== undefined)
-      log.info('connection reset: policy refuses it by now', { workload: key, pid, destination });
-    return destination !== undefined;
-  }).length;
+  const captured = new Map(rows.filter(({ remote }) => remote === PROXY).map((row) => [row.inode, row]));
+  const held = [...new Map(pids.flatMap(descriptorsOf).map((one) => [one.inode, one])).values()];
+  let count = 0;
+  for (const client of held) {
+    const row = captured.get(client.inode);
+    if (row === undefined) continue;
+    const destination = withDescriptorOf(client.pid, client.fd, (copy) => dataplane.refusedDestination(copy, cgroup));
+    if (destination === undefined) continue;
+    const end = proxyEnd(instance, rows, row) ?? client;
+    withDescriptorOf(end.pid, end.fd, resetTcp);
+    log.info('connection reset: policy refuses it by now', { workload: key, pid: client.pid, destination });
+    count++;
+  }
+  return count;
+}
+
+/**
+ * The proxy's end is reset, so that the program gets a real reset: of a promoted socket that is reset itself, a program that
+ * wakes too early reads EAGAIN with EPOLLHUP, which libuv takes for an orderly end. undefined: the proxy has not accepted it.
+ */
+function proxyEnd(instance: Instance, rows: readonly TcpRow[], client: TcpRow): Descriptor | undefined {
+  const inode = rows.find(({ local, remote }) => local === client.remote && remote === client.local)?.inode;
+  return processesOf(instance.envoyCgroup)
+    .flatMap(descriptorsOf)
+    .find((one) => one.inode === inode);
 }
