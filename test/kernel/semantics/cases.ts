@@ -88,7 +88,11 @@ export const PARTS: readonly Part[] = [
       {
         name: 'send-bad-buffer',
         what: 'buffers that cannot be read',
-        differs: { seen: { 'all bad': ['EFAULT', '0'], 'second bad': ['EFAULT', '0'] }, why: KERNEL_SEND },
+        differs: {
+          seen: { 'all bad': ['EFAULT', '0'], 'second bad': ['EFAULT', '0'] },
+          why: KERNEL_SEND,
+          where: { has: 'length of a queue' },
+        },
       },
       {
         name: 'sendmsg-control',
