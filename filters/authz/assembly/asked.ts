@@ -47,15 +47,13 @@ export class Asked {
   /** Fetches method and path where these bits say so. Both in one call cost what one does. */
   need(bits: i32): void {
     const missing = bits & ~this.has;
-    if (missing == 0) return;
     this.has |= missing;
     if (missing == (NEEDS_METHOD | NEEDS_PATH)) this.headers();
-    if (missing & NEEDS_METHOD) {
-      const method = this.header(METHOD);
-      this.method = method;
-      if (method !== null) this.methodBit = this.names.bitOf(method);
-    }
+    if (missing & NEEDS_METHOD) this.method = this.header(METHOD);
     if (missing & NEEDS_PATH) this.path = withoutQuery(this.header(PATH));
+    // each time: a program that was made since may have given the method its bit
+    const method = this.method;
+    if (bits & NEEDS_METHOD && method !== null) this.methodBit = this.names.bitOf(method);
   }
 
   get claims(): Bytes | null {

@@ -225,6 +225,26 @@ describe('many rules', () => {
   });
 });
 
+test('the first request already is judged by methods that only a later lane names', () => {
+  const own = newHost();
+  const plugin = load(
+    {
+      sources: { a: { principal: 'p', namespace: 'n' } },
+      destinations: { c: { port: 1, policies: [0, 1, 2, 3] } },
+      policies: [
+        { name: 'gets', action: 'DENY', rules: [{ to: [{ methods: ['GET'] }] }] },
+        { name: 'all', action: 'AUDIT', rules: [{}] },
+        { name: 'posts', action: 'AUDIT', rules: [{ to: [{ methods: ['POST'] }] }] },
+        { name: 'dry', action: 'ALLOW', dryRun: true, rules: [{ to: [{ methods: ['PUT', 'POST'] }] }] },
+      ],
+    },
+    own,
+  );
+  expect(ask(plugin, { source: 'a', cluster: 'c', method: 'POST', path: '/' }).allowed).toBe(true);
+  expect(own.metrics.value('shunt_authz.policy.posts.audited')).toBe(1n);
+  expect(own.metrics.value('shunt_authz.shadow_allowed')).toBe(1n);
+});
+
 describe('an audit', () => {
   test('is a line in the log, at level info, with a path of 256 bytes at most', () => {
     const own = newHost({ logLevel: 'info' });
