@@ -152,7 +152,7 @@ static __always_inline bool has_credit(const struct shunt_settings *config, stru
 {
 	if (!config->max_queued_bytes || (queued && queued + size > config->max_queued_bytes))
 		return false;
-	return !is_buffer_short(reader, queued + size) && !is_machine_short(reader) &&
+	return !is_buffer_short(reader, queued + size) && !is_machine_short(reader, size) &&
 	       !is_cgroup_short(reader, queued + size);
 }
 

@@ -121,7 +121,9 @@ struct sock_cgroup_data___tagged {
 };
 
 struct proto {
-	unsigned long *memory_pressure; /* not 0: TCP holds more than the middle value of net.ipv4.tcp_mem */
+	unsigned long *memory_pressure;	 /* not 0: TCP holds more than the middle value of net.ipv4.tcp_mem */
+	unsigned long *memory_allocated; /* pages that TCP holds, without what processors took of late */
+	unsigned long *sysctl_mem;	 /* the three values of net.ipv4.tcp_mem, in pages */
 };
 
 struct sock_common {

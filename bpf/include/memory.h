@@ -22,14 +22,20 @@
 /* A queue of at most this many bytes is not looked at. */
 #define LIMITS_FROM_BYTES (64 * 1024)
 
-/* Is the machine, from the middle value of net.ipv4.tcp_mem on, until it is below the first again? */
-static __always_inline bool is_machine_short(struct sock *reader)
+/*
+ * Is the machine, from the middle value of net.ipv4.tcp_mem on, until it is below the first again? The kernel
+ * notes that only in the allocation that crosses the mark, and that one may fail: so it is not to be a
+ * redirect. A processor adds what it has taken since it last did at once, up to MARGIN_PAGES of it.
+ */
+static __always_inline bool is_machine_short(struct sock *reader, __u32 bytes)
 {
-	unsigned long *pressure = BPF_CORE_READ(reader, __sk_common.skc_prot, memory_pressure);
-	unsigned long value = 0;
+	struct proto *tcp = BPF_CORE_READ(reader, __sk_common.skc_prot);
+	unsigned long pressure = 0, pages = 0, most = 0;
 
-	bpf_probe_read_kernel(&value, sizeof(value), pressure);
-	return value;
+	bpf_probe_read_kernel(&pressure, sizeof(pressure), BPF_CORE_READ(tcp, memory_pressure));
+	bpf_probe_read_kernel(&pages, sizeof(pages), BPF_CORE_READ(tcp, memory_allocated));
+	bpf_probe_read_kernel(&most, sizeof(most), BPF_CORE_READ(tcp, sysctl_mem) + 1);
+	return pressure || pages + (bytes >> PAGE_SHIFT) + MARGIN_PAGES > most;
 }
 
 /* Would so many bytes in the reader's queue come near a limit of one of its cgroups? */
