@@ -93,6 +93,7 @@ describe('what shunt tells about a mesh with traffic', () => {
   });
 
   it('measures the programs while it is asked to, and then no more', async () => {
+    await waitFor('nobody measures', () => !measuring());
     const before = await metrics();
     expect(measuring()).toBe(false);
     await metrics('--cost', '2');
