@@ -1,4 +1,13 @@
-import { allocate, Bytes, Pairs, property, propertyPath, requestHeaders, utf8 } from "proxy-wasm-sdk/assembly";
+import {
+  allocate,
+  Bytes,
+  Pairs,
+  property,
+  propertyPath,
+  requestHeaders,
+  utf8,
+  withoutQuery,
+} from "proxy-wasm-sdk/assembly";
 import { parseEndpoint } from "./address";
 import { readClaims } from "./claims";
 import { Attribute } from "./conditions";
@@ -110,16 +119,6 @@ export class Asked {
 
 function endpoint(text: Bytes | null): Bytes | null {
   return text === null ? null : parseEndpoint(text);
-}
-
-/** The part of a path that policies see: up to the first `?` or `#`. */
-function withoutQuery(path: Bytes | null): Bytes | null {
-  if (path === null) return null;
-  for (let i = 0; i < path.length; i++) {
-    const c = path.byteAt(i);
-    if (c == 0x3f || c == 0x23) return path.slice(0, i);
-  }
-  return path;
 }
 
 function lowerCase(text: Bytes | null): Bytes | null {

@@ -23,7 +23,7 @@ export { Queue } from "./queue";
 export { registerRoot } from "./registry";
 export { localReply } from "./reply";
 export { RequestMatch, TextPattern } from "./requestmatch";
-export { RequestValue } from "./requestvalue";
+export { RequestValue, withoutQuery } from "./requestvalue";
 export { readName, readRuleList, RuleEntry } from "./rulelist";
 export { sharedCreate, sharedGet, sharedReplace, sharedSet, SharedValue } from "./shared";
 export * from "./status";

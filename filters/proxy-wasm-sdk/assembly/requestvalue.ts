@@ -119,7 +119,8 @@ function filled(value: Bytes | null): Bytes | null {
   return value !== null && value.length > 0 ? value : null;
 }
 
-function withoutQuery(path: Bytes | null): Bytes | null {
+/** The part of a path that rules see: up to the first `?` or `#`. Null stays null. Shares the memory of `path`. */
+export function withoutQuery(path: Bytes | null): Bytes | null {
   if (path === null) return null;
   for (let i = 0; i < path.length; i++) {
     const c = path.byteAt(i);
