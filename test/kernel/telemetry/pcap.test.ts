@@ -27,11 +27,13 @@ afterAll(() => {
   rmSync(dir, { recursive: true });
 });
 
+/** Of native/peer's pattern, which repeats itself. */
+const PERIOD = Buffer.from(Array.from({ length: 65521 }, (_, i) => Math.floor((i * 2654435761) / 2 ** 24) % 256));
+
 /** What native/peer sends: bytes `from` to `from + count` of each direction. */
 function pattern(from: number, count: number): Buffer {
-  const bytes = Buffer.alloc(count);
-  for (let i = 0; i < count; i++) bytes[i] = Number((BigInt((from + i) % 65521) * 2654435761n) >> 24n) & 0xff;
-  return bytes;
+  const at = from % PERIOD.length;
+  return Buffer.alloc(at + count, PERIOD).subarray(at);
 }
 
 function start(sandbox: Sandbox, options: Partial<CaptureOptions> = {}): Capture {
@@ -54,40 +56,41 @@ async function fileOf(capture: Capture): Promise<string> {
   return path;
 }
 
-function tshark(...args: readonly string[]): string {
-  return execFileSync('tshark', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 512 * MIB });
+interface Read {
+  /** The fields of each packet. */
+  readonly rows: string[][];
+  /** What Wireshark makes of the first stream: what the end that connected sent, and what it was answered. */
+  readonly sent: Buffer;
+  readonly answered: Buffer;
 }
 
-/** One line a packet, the fields in columns. */
-function packets(path: string, ...fields: readonly string[]): string[][] {
+/**
+ * All that Wireshark says about a file, asked once: its start alone takes seconds in an emulated guest.
+ * @param port of the end that listened; undefined: the stream is not put together.
+ */
+function read(path: string, port: number | undefined, ...fields: readonly string[]): Read {
   const columns = fields.flatMap((field) => ['-e', field]);
-  const text = tshark(
-    '-r',
-    path,
-    '-o',
-    'tcp.check_checksum:TRUE',
-    '-o',
-    'ip.check_checksum:TRUE',
-    '-T',
-    'fields',
-    ...columns,
-  );
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => line.split('\t'));
-}
-
-/** What Wireshark makes of the one stream: what was sent to the server, which listens on this port, and what it answered. */
-function followed(path: string, port: number): { readonly sent: Buffer; readonly answered: Buffer } {
-  const lines = tshark('-r', path, '-q', '-z', 'follow,tcp,raw,0').split('\n');
+  const checksums = ['tcp', 'ip'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]);
+  const follow = port === undefined ? [] : ['-z', 'follow,tcp,raw,0'];
+  const text = execFileSync('tshark', ['-n', '-r', path, ...checksums, '-T', 'fields', ...columns, ...follow], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    maxBuffer: 512 * MIB,
+  });
+  const [packets = '', stream = ''] = text.split(/^=+\n(?=Follow: )/m);
+  const lines = stream.split('\n');
   const isServerFirst = lines.some((line) => line.startsWith('Node 0:') && line.endsWith(`:${port}`));
   const data = lines.filter((line) => /^\t?[0-9a-f]+$/.test(line));
   const ofNode = (node: 0 | 1): Buffer => {
     const its = data.filter((line) => line.startsWith('\t') === (node === 1));
     return Buffer.from(its.join('').replaceAll('\t', ''), 'hex');
   };
-  return isServerFirst ? { sent: ofNode(1), answered: ofNode(0) } : { sent: ofNode(0), answered: ofNode(1) };
+  const rows = packets.split('\n').filter((line) => line !== '');
+  return {
+    rows: rows.map((line) => line.split('\t')),
+    sent: ofNode(isServerFirst ? 1 : 0),
+    answered: ofNode(isServerFirst ? 0 : 1),
+  };
 }
 
 async function upload(client: Peer, server: Peer, bytes: number): Promise<void> {
@@ -120,11 +123,12 @@ describe('a captured connection', () => {
     const path = await fileOf(capture);
     const asked = 10 * 64;
     const uploaded = 1 + 4095 + 4096 + 4097 + 100_000;
-    const { sent, answered } = followed(path, (await client.do('port-of', 'peer')).bytes);
+    const port = (await client.do('port-of', 'peer')).bytes;
+    const fields = ['tcp.flags.str', 'tcp.analysis.flags', 'tcp.checksum.status', 'frame.interface_name'];
+    const { rows, sent, answered } = read(path, port, ...fields);
     expect(sent.equals(pattern(WARM_UP, asked + uploaded + asked))).toBe(true);
     expect(answered.equals(pattern(WARM_UP, 2 * asked))).toBe(true);
     expect(capture.summary).toMatchObject({ lost: 0 });
-    const rows = packets(path, 'tcp.flags.str', 'tcp.analysis.flags', 'tcp.checksum.status', 'frame.interface_name');
     expect(rows.slice(0, 3).map(([flags]) => flags?.replaceAll('·', ''))).toEqual(['S', 'AS', 'A']);
     expect(rows.length).toBe(capture.summary.packets);
     for (const [, trouble, checksum] of rows) expect([trouble, checksum]).toEqual(['', '1']);
@@ -142,8 +146,8 @@ describe('a captured connection', () => {
     await sandbox.rounds(client, server, 10);
     const path = await fileOf(capture);
     const port = (await client.do('port-of', 'peer')).bytes;
-    expect(followed(path, port).sent.equals(pattern(WARM_UP, 4 * MIB + 640))).toBe(true);
-    const rows = packets(path, 'frame.interface_name', 'frame.comment', 'tcp.len');
+    const { rows, sent } = read(path, port, 'frame.interface_name', 'frame.comment', 'tcp.len');
+    expect(sent.equals(pattern(WARM_UP, 4 * MIB + 640))).toBe(true);
     const byTcp = rows.filter(([name]) => name === 'tcp');
     expect(byTcp.length).toBeGreaterThan(0);
     for (const [, comment] of byTcp) expect(comment).toMatch(/^by TCP: /);
@@ -162,7 +166,8 @@ describe('a captured connection', () => {
     await sandbox.rounds(client, server, 10);
     const path = await fileOf(capture);
     expect(capture.summary.lost).toBeGreaterThan(0);
-    expect(packets(path, 'tcp.analysis.lost_segment').some(([lost]) => lost === '1')).toBe(true);
+    const { rows } = read(path, undefined, 'tcp.analysis.lost_segment');
+    expect(rows.some(([lost]) => lost === '1')).toBe(true);
   });
 
   test('is cut to the length that was asked for', async () => {
@@ -171,7 +176,7 @@ describe('a captured connection', () => {
     using capture = start(sandbox, { snapBytes: 10 });
     await upload(client, server, 1000);
     const path = await fileOf(capture);
-    const lengths = packets(path, 'tcp.len', 'frame.cap_len').filter(([length]) => length !== '0');
+    const lengths = read(path, undefined, 'tcp.len', 'frame.cap_len').rows.filter(([length]) => length !== '0');
     expect(lengths).toEqual([['1000', '50']]);
   });
 });
