@@ -40,6 +40,7 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+#include "fastpath_flow.h"
 #include "fastpath_message.h"
 #include "fastpath_promotion.h"
 #include "fastpath_send_buffer.h"
@@ -207,41 +208,24 @@ int redirect(struct sk_msg_md *msg)
 	return SK_PASS;
 }
 
-/* Adds what an open connection sent to what the closed ones of its pair did. */
-static __always_inline void flow_end(const struct shunt_flow *flow)
-{
-	struct shunt_pair_key key = {.cgroup_id = flow->cgroup_id, .peer_cgroup_id = flow->peer_cgroup_id};
-	struct shunt_pair *pair = bpf_map_lookup_elem(&pairs, &key);
-
-	if (!pair) {
-		struct shunt_pair none = {};
-
-		bpf_map_update_elem(&pairs, &key, &none, BPF_NOEXIST);
-		pair = bpf_map_lookup_elem(&pairs, &key);
-	}
-	if (!pair)
-		return;
-	for (int outcome = 0; outcome < SHUNT_OUTCOME_COUNT; outcome++) {
-		__sync_fetch_and_add(&pair->messages[outcome], flow->messages[outcome]);
-		__sync_fetch_and_add(&pair->bytes[outcome], flow->bytes[outcome]);
-	}
-}
-
 static __always_inline void socket_closed(struct bpf_sock_ops *ops)
 {
 	__u64 cookie = bpf_get_socket_cookie(ops);
 	struct bpf_sock *sk = ops->sk;
-	struct shunt_socket_state *state = sk ? bpf_sk_storage_get(&states, sk, NULL, 0) : NULL;
-	const struct shunt_flow *flow = bpf_map_lookup_elem(&flows, &cookie);
+	struct shunt_socket_state *state;
 
-	if (flow) {
-		flow_end(flow);
-		bpf_map_delete_elem(&flows, &cookie);
-	}
-	if (state && is_promoted(state)) {
-		option_forget(state);
-		count(SHUNT_COUNTER_CLOSED, 1);
-	}
+	/* First: fastpath_flow.h says why. */
+	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags & ~BPF_SOCK_OPS_STATE_CB_FLAG);
+	flow_end(cookie);
+	state = sk ? bpf_sk_storage_get(&states, sk, NULL, 0) : NULL;
+	if (state && is_promoted(state))
+		promoted_end(state);
+	else if (state)
+		state->phase = SHUNT_PHASE_REFUSED;
+#ifdef SHUNT_TEST_SLOW_CLOSING /* a test lets promotions end here: the socket's state changes afterwards */
+	for (int i = 0; i < SHUNT_TEST_SLOW_CLOSING; i++)
+		bpf_ktime_get_ns();
+#endif
 }
 
 SEC("sockops")

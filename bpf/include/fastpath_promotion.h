@@ -3,6 +3,7 @@
 #ifndef SHUNT_FASTPATH_PROMOTION_H
 #define SHUNT_FASTPATH_PROMOTION_H
 
+#include "fastpath_flow.h"
 #include "fastpath_member.h"
 #include "fastpath_nomination.h"
 #include "packet.h"
@@ -20,8 +21,6 @@
 #define MEETING_NS 20000000ULL
 
 #define EOPNOTSUPP 95 /* of a socket that is no longer established */
-
-#define READ_ONCE(field) (*(volatile typeof(field) *)&(field))
 
 /* A cookie where the kernel has one, which is unique; else the inode number, which is unique among the
  * living. */
@@ -78,38 +77,6 @@ static __always_inline __u64 bytes_written(struct tcp_sock *tcp)
 	__u64 by_sent = tcp->bytes_sent - tcp->bytes_retrans + (tcp->write_seq - tcp->snd_nxt);
 
 	return by_sent < by_acknowledged ? by_sent : by_acknowledged;
-}
-
-/*
- * Only for a socket whose end socket_events will see: else the entry would stay for ever. Called before the
- * socket enters `sockets`, which fails once it is closed: no entry can be made behind socket_events' back.
- */
-static __always_inline void flow_start(struct tcp_sock *tcp, const struct shunt_socket_state *state,
-				       const struct shunt_flow_key *key, __u64 written)
-{
-	__u32 zero = 0;
-	struct shunt_flow *flow = bpf_map_lookup_elem(&flow_new, &zero);
-
-	if (!flow || !(tcp->bpf_sock_ops_cb_flags & BPF_SOCK_OPS_STATE_CB_FLAG))
-		return;
-	flow->key = *key;
-	flow->cgroup_id = state->cgroup_id;
-	flow->promoted_ns = bpf_ktime_get_ns();
-	flow->bytes[SHUNT_OUTCOME_BEFORE_PROMOTION] = written;
-	flow->last_outcome = SHUNT_OUTCOME_BEFORE_PROMOTION;
-	flow->next_seq = tcp->write_seq;
-	/* Not over the one that another processor may have made for it, and linked, by now. */
-	bpf_map_update_elem(&flows, &state->cookie, flow, BPF_NOEXIST);
-}
-
-static __always_inline void flow_link(const struct shunt_socket_state *state)
-{
-	struct shunt_flow *flow = bpf_map_lookup_elem(&flows, &state->cookie);
-
-	if (!flow)
-		return;
-	flow->peer_cookie = state->peer_cookie;
-	flow->peer_cgroup_id = state->peer_cgroup_id;
 }
 
 /*
@@ -172,19 +139,29 @@ static __always_inline long socket_enter(void *sk, struct tcp_sock *tcp, struct 
 					 struct shunt_flow_key *key)
 {
 	__u64 written = bytes_written(tcp);
+	bool ends = is_end_to_come(tcp);
 	long error;
 
-	flow_start(tcp, state, key, written);
+	if (!ends && state->phase == SHUNT_PHASE_REFUSED) /* its end was told by now */
+		return -EOPNOTSUPP;
+#ifdef SHUNT_TEST_SLOW_CLOSING /* a test lets the socket end here */
+	for (int i = 0; i < SHUNT_TEST_SLOW_CLOSING / 4; i++)
+		bpf_ktime_get_ns();
+#endif
+	if (ends)
+		flow_start(tcp, state, key, written);
 	error = bpf_map_update_elem(&sockets, key, sk, BPF_NOEXIST);
-	if (error)
-		return error;
-	/* Not before it is entered: the processor that did not enter it must not undo this. The peer links
-	 * only what is promoted; if it looked in between, this one links. */
-	state->phase = SHUNT_PHASE_PROMOTED;
-	if (state->vetoed) /* by now, and socket_options did not see the phase */
-		option_note(state);
-	count(SHUNT_COUNTER_BYTES + SHUNT_OUTCOME_BEFORE_PROMOTION, written);
-	return 0;
+	if (!error) {
+		/* Not before it is entered: the processor that did not enter it must not undo this. The peer
+		 * links only what is promoted; if it looked in between, this one links. */
+		state->phase = SHUNT_PHASE_PROMOTED;
+		if (state->vetoed) /* by now, and socket_options did not see the phase */
+			option_note(state);
+		count(SHUNT_COUNTER_BYTES + SHUNT_OUTCOME_BEFORE_PROMOTION, written);
+	}
+	if (ends && !is_end_to_come(tcp) && flow_end(state->cookie) && !error)
+		promoted_end(state);
+	return error;
 }
 
 /* What to count when nobody else entered the socket. 0: nothing, it was just being closed. */
