@@ -1,25 +1,89 @@
 /** docs/kernels.md from the kept results. Pure. */
-import { filesOf, type KernelResult } from './result.ts';
+import {
+  DOCTOR,
+  type InputsNow,
+  isStale,
+  type KernelResults,
+  type Origin,
+  type SkippedTest,
+  totalsOf,
+} from './result.ts';
 
 export const PAGE_BEGIN = '<!-- measured: written by npm run test:kernels -->';
 
-/** The page keeps what stands before {@link PAGE_BEGIN}; the rest is made of the results, in their order. @param files How many the tier has. */
-export function pageWith(page: string, results: readonly KernelResult[], files: number): string {
+export interface Measured {
+  readonly all: readonly KernelResults[];
+  /** Those that the tier has now; results of others are not shown. */
+  readonly files: readonly string[];
+  readonly inputs: InputsNow;
+  /** Tests that no kernel ran. */
+  readonly everywhere: readonly string[];
+}
+
+/** The page keeps what stands before {@link PAGE_BEGIN}; the rest is made of the results, in their order. */
+export function pageWith(page: string, measured: Measured): string {
   const at = page.indexOf(PAGE_BEGIN);
   const written = at < 0 ? `${page.trimEnd()}\n\n` : page.slice(0, at);
-  const lines = [...table(results, files), '', ...details(results), ...diagnoses(results)];
+  const lines = [
+    ...totals(measured),
+    '',
+    ...skippedByAll(measured),
+    '',
+    ...byFile(measured),
+    '',
+    ...details(measured),
+    ...diagnoses(measured),
+  ];
   return `${written}${PAGE_BEGIN}\n\n${lines.join('\n')}`;
 }
 
-const HEADS = ['kernel', 'used by', 'package', 'files', 'passed', 'failed', 'skipped', 'date'];
+type Run = KernelResults['files'][string];
 
-function table(results: readonly KernelResult[], files: number): string[] {
-  const rows = results.map((result) => {
-    const { release, usedBy, version, totals, date } = result;
-    const counts = [totals.passed, totals.failed, totals.skipped];
-    return [release, usedBy, version, `${filesOf(result).size} of ${files}`, ...counts.map(String), date];
+function runsOf({ files }: Measured, results: KernelResults): Run[] {
+  return files.map((file) => results.files[file]).filter((run) => run !== undefined);
+}
+
+const HEADS = ['kernel', 'used by', 'package', 'files', 'stale', 'passed', 'failed', 'skipped', 'minutes', 'newest'];
+
+function totals(measured: Measured): string[] {
+  const rows = measured.all.map((results) => {
+    const runs = runsOf(measured, results);
+    const { passed, failed, skipped } = totalsOf(runs);
+    const stale = runs.filter((run) => isStale(run, measured.inputs)).length;
+    const minutes = Math.round(runs.reduce((sum, { seconds }) => sum + seconds, 0) / 60);
+    const newest =
+      runs
+        .map(({ date }) => date)
+        .sort()
+        .at(-1) ?? '';
+    const counts = [stale, passed, failed, skipped, minutes].map(String);
+    return [
+      results.release,
+      results.usedBy,
+      results.version,
+      `${runs.length} of ${measured.files.length}`,
+      ...counts,
+      newest,
+    ];
   });
   return aligned(HEADS, rows);
+}
+
+function skippedByAll({ everywhere }: Measured): string[] {
+  if (everywhere.length === 0) return ['No test that all kernels were given was skipped by all of them.'];
+  return ['Skipped by all kernels:', '', ...everywhere.map((test) => `- \`${test}\``)];
+}
+
+/** A row a file, a column a kernel: what passed there, at which commit. */
+function byFile(measured: Measured): string[] {
+  const cell = (run: Run | undefined): string => {
+    if (run === undefined) return '';
+    const others = (['failed', 'skipped'] as const).filter((kind) => run[kind].length > 0);
+    const counts = [String(run.passed.length), ...others.map((kind) => `${run[kind].length} ${kind}`)].join(', ');
+    return `${counts} (${isStale(run, measured.inputs) ? 'stale, ' : ''}${run.commit})`;
+  };
+  const rows = measured.files.map((file) => [file, ...measured.all.map(({ files }) => cell(files[file]))]);
+  return aligned(['tests passed', ...measured.all.map(({ kernel }) => kernel)], rows);
 }
 
 /** Columns are as wide as biome's and other formatters' tables: no reformatting, no difference. */
@@ -31,22 +95,25 @@ function aligned(heads: readonly string[], rows: readonly (readonly string[])[])
 }
 
 /** A column a kernel, a row a probe; below it what was found where it is not what was hoped for. */
-function diagnoses(results: readonly KernelResult[]): string[] {
-  const examined = results.filter(({ doctor }) => doctor !== undefined);
+function diagnoses({ all, inputs }: Measured): string[] {
+  const examined = all.flatMap(({ kernel, doctor }) => (doctor === undefined ? [] : [{ kernel, doctor }]));
   if (examined.length === 0) return [];
-  const findings = (result: KernelResult) => result.doctor?.findings ?? [];
-  const ids = [...new Set(examined.flatMap((result) => findings(result).map(({ id }) => id)))];
-  const verdict = (result: KernelResult, id: string): string =>
-    findings(result).find((finding) => finding.id === id)?.verdict ?? '';
-  const rows = ids.map((id) => [id, ...examined.map((result) => verdict(result, id))]);
-  const unusual = examined.flatMap((result) =>
-    findings(result)
-      .filter((finding) => finding.verdict !== 'supported')
-      .map(({ id, found, expected }) => `- ${result.kernel}, ${id}: ${found.split('\n')[0]} (expected: ${expected})`),
+  const ids = [...new Set(examined.flatMap(({ doctor }) => doctor.findings.map(({ id }) => id)))];
+  const rows = ids.map((id) => [
+    id,
+    ...examined.map(({ doctor }) => doctor.findings.find((finding) => finding.id === id)?.verdict ?? ''),
+  ]);
+  const from = (doctor: Origin): string => `${isStale(doctor, inputs) ? 'stale, ' : ''}${doctor.commit}`;
+  const unusual = examined.flatMap(({ kernel, doctor }) =>
+    doctor.findings
+      .filter(({ verdict }) => verdict !== 'supported')
+      .map(({ id, found, expected }) => `- ${kernel}, ${id}: ${found.split('\n')[0]} (expected: ${expected})`),
   );
-  const took = examined.map(({ kernel, doctor }) => `${kernel}: ${((doctor?.tookMs ?? 0) / 1000).toFixed(0)} s`);
+  const took = examined.map(
+    ({ kernel, doctor }) => `${kernel}: ${(doctor.tookMs / 1000).toFixed(0)} s (${from(doctor)})`,
+  );
   return [
-    '### What `shunt doctor` says',
+    `### What \`${DOCTOR}\` says`,
     '',
     ...aligned(['probe', ...examined.map(({ kernel }) => kernel)], rows),
     '',
@@ -57,18 +124,21 @@ function diagnoses(results: readonly KernelResult[]): string[] {
   ];
 }
 
-function details(results: readonly KernelResult[]): string[] {
-  return results.flatMap(({ kernel, failed, skipped, problem }) => {
+function details(measured: Measured): string[] {
+  return measured.all.flatMap((results) => {
+    const runs = runsOf(measured, results);
+    const skipped = runs.flatMap((run) =>
+      run.skipped.map(({ test, reason }) => ({ test: `${run.file}: ${test}`, reason })),
+    );
     const lines = [
-      ...(problem === undefined ? [] : [`- the guest failed: ${problem.split('\n')[0]}`]),
-      ...failed.map((test) => `- failed: \`${test}\``),
+      ...runs.flatMap((run) => run.failed.map(({ test, reason }) => `- failed: \`${run.file}: ${test}\`: ${reason}`)),
       ...byReason(skipped).map(([reason, tests]) => `- skipped: ${reason}: ${tests.map((t) => `\`${t}\``).join(', ')}`),
     ];
-    return lines.length === 0 ? [] : [`### ${kernel}`, '', ...lines, ''];
+    return lines.length === 0 ? [] : [`### ${results.kernel}`, '', ...lines, ''];
   });
 }
 
-function byReason(skipped: KernelResult['skipped']): [string, string[]][] {
+function byReason(skipped: readonly SkippedTest[]): [string, string[]][] {
   const tests = new Map<string, string[]>();
   for (const { test, reason } of skipped) tests.set(reason, [...(tests.get(reason) ?? []), test]);
   return [...tests];

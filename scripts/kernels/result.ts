@@ -1,5 +1,4 @@
-/** What a run of the kernel tier said on one kernel, and what a run on several means. Pure. */
-import { closingLine, type Totals, totalsOf } from '../test-totals.ts';
+/** What the kernel tier said on the kernels of the matrix: of each test file the newest run. Pure. */
 
 export interface SkippedTest {
   readonly test: string;
@@ -7,23 +6,21 @@ export interface SkippedTest {
   readonly reason: string;
 }
 
-export interface KernelResult {
-  readonly kernel: string;
-  readonly usedBy: string;
-  /** As `uname -r` says it, and Debian's version of the package. */
-  readonly release: string;
-  readonly version: string;
-  /** Day of the run, as 2026-01-31. */
-  readonly date: string;
-  readonly seconds: number;
-  readonly totals: Totals;
+export interface FailedTest {
+  readonly test: string;
+  /** First line of the error. */
+  readonly reason: string;
+}
+
+/** One test file, run from its first to its last test. */
+export interface FileResult {
+  /** Below test/kernel. */
+  readonly file: string;
   readonly passed: readonly string[];
-  readonly failed: readonly string[];
+  readonly failed: readonly FailedTest[];
   readonly skipped: readonly SkippedTest[];
-  /** What `shunt doctor` said there. */
-  readonly doctor?: Diagnosis;
-  /** The guest itself failed. */
-  readonly problem?: string;
+  /** Wall clock, in the guest. */
+  readonly seconds: number;
 }
 
 /** The part of a doctor's report that is kept. */
@@ -37,126 +34,95 @@ export interface Diagnosis {
   }[];
 }
 
-/** What a guest hands back: vitest's JSON report and the doctor's, each as it was printed, if it was. */
-export interface Answers {
-  readonly tests: string;
-  readonly doctor: string;
+/** What was run, and what of the checkout it depends on. */
+export interface Origin {
+  /** Abbreviated; with a + when the sources had changes that were not committed. */
+  readonly commit: string;
+  /** Of the contents (inputs.ts). A result whose inputs are no longer these is stale. */
+  readonly inputs: string;
+  /** Day of the run, as 2026-01-31. */
+  readonly date: string;
 }
 
-/** Between the two in the guest's answer. */
-export const ANSWER_DELIMITER = '----8<----';
-
-export function answersOf(answer: string): Answers {
-  const [tests = '', doctor = ''] = answer.split(ANSWER_DELIMITER).map((text) => text.trim());
-  return { tests, doctor };
+export interface KernelResults {
+  readonly kernel: string;
+  readonly usedBy: string;
+  /** As `uname -r` says it, and Debian's version of the package. */
+  readonly release: string;
+  readonly version: string;
+  readonly files: Readonly<Record<string, FileResult & Origin>>;
+  /** What `shunt doctor` said there. */
+  readonly doctor?: Diagnosis & Origin;
 }
 
-/** Undefined: it said nothing that can be read. */
-export function diagnosisOf(json: string): Diagnosis | undefined {
-  let report: Partial<Diagnosis>;
-  try {
-    report = JSON.parse(json) as Partial<Diagnosis>;
-  } catch {
-    return undefined;
-  }
-  const { tookMs, findings } = report;
-  if (tookMs === undefined || findings === undefined) return undefined;
-  return {
-    tookMs,
-    findings: findings.map(({ id, verdict, found, expected }) => ({ id, verdict, found, expected })),
-  };
+/** Of the inputs of a test file, or of {@link DOCTOR}, as they are now. */
+export type InputsNow = (file: string) => string;
+
+/** Stands for `shunt doctor` where test files are named. */
+export const DOCTOR = 'shunt doctor';
+
+/** Results of another release of the kernel are of no use. */
+export function ofRelease(kept: KernelResults | undefined, now: Omit<KernelResults, 'files'>): KernelResults {
+  return kept?.release === now.release ? { ...kept, ...now } : { ...now, files: {} };
 }
 
-interface Report {
-  testResults: {
-    name: string;
-    message?: string;
-    status: string;
-    assertionResults: { fullName: string; status: string; meta?: { skipReason?: string } }[];
-  }[];
+export function withFile(results: KernelResults, file: FileResult, origin: Origin): KernelResults {
+  return { ...results, files: { ...results.files, [file.file]: { ...file, ...origin } } };
 }
 
-type Tests = Pick<KernelResult, 'totals' | 'passed' | 'failed' | 'skipped'>;
-
-/**
- * @param json vitest's JSON report; empty when there is none.
- * @param succeeded whether vitest exited 0.
- * @param root of the checkout, cut off from names of files.
- */
-export function testsOf(json: string, succeeded: boolean, root: string): Tests {
-  const report: Report = json === '' ? { testResults: [] } : JSON.parse(json);
-  const passed: string[] = [];
-  const failed: string[] = [];
-  const skipped: SkippedTest[] = [];
-  for (const file of report.testResults) {
-    const path = file.name.replace(`${root}/test/kernel/`, '');
-    for (const { fullName, status, meta } of file.assertionResults) {
-      const test = `${path}: ${fullName}`;
-      if (status === 'passed') passed.push(test);
-      else if (status === 'failed') failed.push(test);
-      else skipped.push({ test, reason: meta?.skipReason ?? 'no reason given' });
-    }
-    const explained = file.assertionResults.some(({ status }) => status === 'failed');
-    if (file.status === 'failed' && !explained) failed.push(`${path}: ${firstLine(file.message)}`);
-  }
-  return { totals: totalsOf(json === '' ? undefined : json, succeeded), passed, failed, skipped };
+export function withDoctor(results: KernelResults, doctor: Diagnosis, origin: Origin): KernelResults {
+  return { ...results, doctor: { ...doctor, ...origin } };
 }
 
-function firstLine(text: string | undefined): string {
-  return text?.trim().split('\n')[0] || 'the file could not be run';
+export function isStale(result: Origin & { readonly file?: string }, inputs: InputsNow): boolean {
+  return result.inputs !== inputs(result.file ?? DOCTOR);
 }
 
-function fileOf(test: string): string {
-  return test.slice(0, test.indexOf(':'));
+/** What has no result, one that is stale, or one that is not good. */
+export function missing(results: KernelResults, files: readonly string[], inputs: InputsNow): string[] {
+  return files.filter((file) => {
+    const result = file === DOCTOR ? results.doctor : results.files[file];
+    if (result === undefined || isStale(result, inputs)) return true;
+    return 'failed' in result && result.failed.length > 0;
+  });
 }
 
-/** The test files that it knows of. */
-export function filesOf({ passed, failed, skipped }: Tests): ReadonlySet<string> {
-  return new Set([...passed, ...failed, ...skipped.map(({ test }) => test)].map(fileOf));
+export interface Totals {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+export function totalsOf(files: readonly FileResult[]): Totals {
+  const sum = (kind: keyof Totals): number => files.reduce((count, file) => count + file[kind].length, 0);
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
 }
 
 /**
- * What is kept of a kernel after another run on it: of each test file the newest run. A new release of the kernel begins
- * anew. Of a guest that failed nothing is kept.
+ * Tests that were skipped on each kernel: nobody knows whether they pass. Judged are files that all kernels have run, by
+ * whatever runs.
  */
-export function merged(kept: KernelResult | undefined, fresh: KernelResult): KernelResult | undefined {
-  if (fresh.problem !== undefined) return kept;
-  if (kept === undefined || kept.release !== fresh.release) return fresh;
-  return { ...kept, ...fresh, ...testsOfBoth(kept, fresh) };
+export function skippedEverywhere(all: readonly KernelResults[], kernels: number): string[] {
+  const names = [...new Set(all.flatMap(({ files }) => Object.keys(files)))].sort();
+  return names.flatMap((name) => {
+    const runs = all.map(({ files }) => files[name]).filter((file) => file !== undefined);
+    if (runs.length < kernels) return [];
+    const ran = new Set(runs.flatMap(({ passed, failed }) => [...passed, ...failed.map(({ test }) => test)]));
+    const skipped = new Set(runs.flatMap((run) => run.skipped.map(({ test }) => test)));
+    return [...skipped].filter((test) => !ran.has(test)).map((test) => `${name}: ${test}`);
+  });
 }
 
-/** The parts of one run on one kernel as one: what failed in a part failed. */
-export function joined(first: KernelResult, next: KernelResult): KernelResult {
-  const seconds = first.seconds + next.seconds;
-  const problem = first.problem ?? next.problem;
-  return { ...next, ...first, ...testsOfBoth(first, next), seconds, ...(problem === undefined ? {} : { problem }) };
-}
-
-/** Of a file that is in both, what `fresh` says. */
-function testsOfBoth(kept: Tests, fresh: Tests): Tests {
-  const files = filesOf(fresh);
-  const isOld = (test: string): boolean => !files.has(fileOf(test));
-  const passed = [...kept.passed.filter(isOld), ...fresh.passed];
-  const failed = [...kept.failed.filter(isOld), ...fresh.failed];
-  const skipped = [...kept.skipped.filter(({ test }) => isOld(test)), ...fresh.skipped];
-  const totals = { passed: passed.length, failed: failed.length, skipped: skipped.length };
-  return { totals, passed, failed, skipped };
-}
-
-/** Tests that ran on no kernel although some kernel was asked: nobody knows whether they pass. */
-export function skippedEverywhere(results: readonly KernelResult[]): string[] {
-  const ran = new Set(results.flatMap(({ passed, failed }) => [...passed, ...failed]));
-  const skipped = new Set(results.flatMap((result) => result.skipped.map(({ test }) => test)));
-  return [...skipped].filter((test) => !ran.has(test)).sort();
-}
-
-/** What is printed for one kernel. */
-export function linesOf(result: KernelResult): string[] {
-  const { kernel, release, totals, seconds, failed, skipped, problem } = result;
+/** What is printed of some files on one kernel. */
+export function linesOf(kernel: string, files: readonly FileResult[]): string[] {
+  const { passed, failed, skipped } = totalsOf(files);
+  const seconds = files.reduce((sum, file) => sum + file.seconds, 0);
+  const named = files.flatMap((file) => [
+    ...file.failed.map(({ test, reason }) => `  failed on ${kernel}: ${file.file}: ${test}: ${reason}`),
+    ...file.skipped.map(({ test, reason }) => `  skipped on ${kernel}: ${file.file}: ${test}: ${reason}`),
+  ]);
   return [
-    `${kernel} (${release}): ${closingLine(totals)} (${seconds.toFixed(0)} s)`,
-    ...(problem === undefined ? [] : [`  the guest failed: ${problem}`]),
-    ...failed.map((test) => `  failed: ${test}`),
-    ...skipped.map(({ test, reason }) => `  skipped on ${kernel}: ${test}: ${reason}`),
+    `${kernel}: ${files.length} files, ${passed} passed, ${failed} failed, ${skipped} skipped (${seconds.toFixed(0)} s)`,
+    ...named,
   ];
 }

@@ -1,27 +1,32 @@
 /**
- * `npm run test:kernels [-- KERNEL…] [vitest options and filters]`: runs the kernel tier, and `shunt doctor`, in virtual
- * machines for each kernel of the matrix, one after the other, and prints what passed, failed and was skipped there. The
- * results of whole files are kept, and docs/kernels.md is written from all that is kept. Exits 1 when a test failed, when a
- * guest did, or when a test was skipped on every kernel of the whole matrix.
+ * `npm run test:kernels [-- [KERNEL…] [FILE…] [--missing] [OPTION of vitest…]]`: runs the kernel tier, and `shunt doctor`, in
+ * virtual machines for each kernel of the matrix, one after the other, and prints what passed, failed and was skipped there.
+ * `--missing` leaves out what has a good result that is not stale. Results are kept file by file as they come, and
+ * docs/kernels.md is written from all that is kept; `--page` does that alone. With an option of vitest nothing is kept: tests
+ * of a file may be left out. Exits 1 when a test failed, when a guest did, or when a test was skipped on every kernel.
  */
-import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type GuestResult, runGuest } from './guest.ts';
-import { prepareImage } from './image.ts';
+import { runGuest } from './guest.ts';
+import { type KernelImage, prepareImage } from './image.ts';
+import { inputsOf, originOf } from './inputs.ts';
 import { type Kernel, MATRIX } from './matrix.ts';
 import { installTools, KernelArchive, run } from './packages.ts';
 import { pageWith } from './page.ts';
+import { type Arguments, type Guest, guestsOf, parseArguments, selected } from './plan.ts';
+import { neverEnded, type Report, reportOf } from './report.ts';
 import {
-  ANSWER_DELIMITER,
-  answersOf,
-  diagnosisOf,
-  joined,
-  type KernelResult,
+  DOCTOR,
+  type FileResult,
+  type KernelResults,
   linesOf,
-  merged,
+  missing,
+  ofRelease,
   skippedEverywhere,
-  testsOf,
+  withDoctor,
+  withFile,
 } from './result.ts';
+import { keep, kept } from './store.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const CACHE = join(ROOT, '.deps/kernels');
@@ -29,11 +34,12 @@ const PAGE = join(ROOT, 'docs/kernels.md');
 const CHECKOUT = join(CACHE, 'checkout');
 /** Loops are about 7 times, forks about 40 times slower than on the machine itself. */
 const TIMEOUT_FACTOR = 30;
+/** A test that takes longer hangs: of all that pass none takes half of it. */
+const TEST_TIMEOUT_MS = 8 * 60_000;
 const RACE_CONNECTIONS = 1600;
 const THREADS_MESSAGES = 20_000;
-const GUEST_TIMEOUT_MS = 45 * 60_000;
-/** The whole tier is run in so many guests, one after the other: what one found is kept when the next one hangs. */
-const PARTS = 4;
+/** Longer than the longest test and hook together. */
+const SILENCE_MS = 20 * 60_000;
 /** The rest is another mount (node_modules), large, or of no use to the kernel tier. */
 const NOT_COPIED = new Set(['.git', '.deps', 'node_modules', 'docs', 'examples']);
 
@@ -46,8 +52,9 @@ function copyCheckout(): void {
   }
 }
 
-function script(vitestArguments: readonly string[], withDoctor: boolean): string {
-  const quoted = vitestArguments.map((argument) => `'${argument.replaceAll("'", "'\\''")}'`).join(' ');
+function script(files: readonly string[], options: readonly string[]): string {
+  const tests = files.filter((file) => file !== DOCTOR).map((file) => `test/kernel/${file}`);
+  const quoted = [...tests, ...options].map((argument) => `'${argument.replaceAll("'", "'\\''")}'`).join(' ');
   return `
     set -e
     mkdir -p /.guest/modules
@@ -58,101 +65,104 @@ function script(vitestArguments: readonly string[], withDoctor: boolean): string
     export PATH=${ROOT}/node_modules/.bin:$PATH CI=1 NO_COLOR=1
     export SHUNT_TIMEOUT_FACTOR=${TIMEOUT_FACTOR} SHUNT_RACE_CONNECTIONS=${RACE_CONNECTIONS} SHUNT_THREADS_MESSAGES=${THREADS_MESSAGES}
     set +e
-    node node_modules/vitest/vitest.mjs run --project=kernel --reporter=verbose --reporter=json \\
-      --outputFile.json=/tmp/report.json ${quoted}
-    status=$?
-    {
-      cat /tmp/report.json
-      echo '${ANSWER_DELIMITER}'
-      ${withDoctor ? 'node src/cli/main.ts doctor --output json' : ''}
-    } >"$REPORT"
-    exit $status
+    ${
+      tests.length === 0
+        ? ''
+        : `node node_modules/vitest/vitest.mjs run --project=kernel --reporter=verbose --reporter=./scripts/kernels/reporter.ts \\
+      --testTimeout=${TEST_TIMEOUT_MS} --hookTimeout=${TEST_TIMEOUT_MS} ${quoted}`
+    }
+    ${
+      files.includes(DOCTOR)
+        ? `node src/cli/main.ts doctor --output json >/tmp/doctor.json
+    { printf '{"doctor":'; tr -d '\\n' </tmp/doctor.json; echo '}'; } >>"$REPORT"`
+        : ''
+    }
   `;
 }
 
-/** In parts, each of which is kept when it is done. */
-async function runKernel(kernel: Kernel, archive: KernelArchive, forwarded: readonly string[]): Promise<KernelResult> {
-  if (forwarded.length > 0) return await runGuestOf(kernel, archive, forwarded, true);
-  let whole: KernelResult | undefined;
-  for (let part = 1; part <= PARTS; part++) {
-    const result = await runGuestOf(kernel, archive, [`--shard=${part}/${PARTS}`], part === 1);
-    keep(result);
-    whole = whole === undefined ? result : joined(whole, result);
-  }
-  return whole as KernelResult;
+interface Run {
+  readonly files: FileResult[];
+  readonly problems: string[];
 }
 
-async function runGuestOf(
-  kernel: Kernel,
-  archive: KernelArchive,
-  forwarded: readonly string[],
-  withDoctor: boolean,
-): Promise<KernelResult> {
+const parsed: Arguments = parseArguments(
+  process.argv.slice(2),
+  MATRIX.map(({ name }) => name),
+);
+const keeps = parsed.options.length === 0;
+const allFiles = globSync('*/*.test.ts', { cwd: join(ROOT, 'test/kernel') }).sort();
+
+async function runKernel(kernel: Kernel, archive: KernelArchive): Promise<Run> {
   const image = prepareImage(kernel, archive, CACHE);
-  console.log(`\n== ${kernel.name} (${image.release}) ${forwarded.join(' ')}`);
-  const startMs = performance.now();
-  let answer: GuestResult = { status: 1, report: '' };
-  let problem: string | undefined;
-  try {
-    answer = await runGuest({
-      image,
-      directory: join(CACHE, 'run'),
-      root: ROOT,
-      script: script(forwarded, withDoctor),
-      timeoutMs: GUEST_TIMEOUT_MS,
-      onOutput: (text) => process.stdout.write(text),
-    });
-  } catch (error) {
-    problem = (error as Error).message;
+  const { name, usedBy } = kernel;
+  const { release, version } = image;
+  let results = ofRelease(kept(CACHE, name), { kernel: name, usedBy, release, version });
+  const wanted = selected(allFiles, parsed.filters);
+  const files = parsed.onlyMissing ? missing(results, wanted, inputs) : wanted;
+  const done: Run = { files: [], problems: [] };
+  const waiting = guestsOf(files, allKept());
+  for (let guest = waiting.shift(); guest !== undefined; guest = waiting.shift()) {
+    console.log(`\n== ${name} (${release}): ${guest.files.join(' ')}`);
+    const { report, problem, seconds } = await boot(image, guest);
+    const unfinished = report.unfinished.map((file) => neverEnded(file, problem ?? 'it did not end', seconds));
+    const ended = [...report.files, ...unfinished];
+    for (const file of ended) results = withFile(results, file, { ...origin, inputs: inputs(file.file) });
+    if (report.doctor) results = withDoctor(results, report.doctor, { ...origin, inputs: inputs(DOCTOR) });
+    if (keeps) keep(CACHE, results);
+    done.files.push(...ended);
+    done.problems.push(...report.errors, ...(problem === undefined ? [] : [problem]));
+    const left = guest.files.filter((file) => file !== DOCTOR && !ended.some((result) => result.file === file));
+    // One that began nothing would begin nothing again.
+    if (ended.length > 0 && left.length > 0 && keeps) waiting.unshift({ ...guest, files: left });
   }
-  const { tests, doctor } = answersOf(answer.report);
-  const diagnosis = diagnosisOf(doctor);
-  return {
-    kernel: kernel.name,
-    usedBy: kernel.usedBy,
-    release: image.release,
-    version: image.version,
-    date: new Date().toISOString().slice(0, 10),
-    seconds: Math.round((performance.now() - startMs) / 1000),
-    ...testsOf(tests, answer.status === 0, ROOT),
-    ...(diagnosis === undefined ? {} : { doctor: diagnosis }),
-    ...(problem === undefined ? {} : { problem }),
-  };
+  return done;
 }
 
-function kept(kernel: string): KernelResult | undefined {
-  const path = join(CACHE, `${kernel}.json`);
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as KernelResult) : undefined;
+async function boot(
+  image: KernelImage,
+  { files, processors }: Guest,
+): Promise<{ report: Report; problem?: string; seconds: number }> {
+  const startMs = performance.now();
+  const { report, problem } = await runGuest({
+    image,
+    directory: join(CACHE, 'run'),
+    root: ROOT,
+    processors,
+    script: script(files, parsed.options),
+    silenceMs: SILENCE_MS,
+    onOutput: (text) => process.stdout.write(text),
+  });
+  const seconds = Math.round((performance.now() - startMs) / 1000);
+  return { report: reportOf(report), seconds, ...(problem === undefined ? {} : { problem }) };
 }
 
-function keep(result: KernelResult): void {
-  const now = merged(kept(result.kernel), result);
-  if (now !== undefined) writeFileSync(join(CACHE, `${result.kernel}.json`), JSON.stringify(now));
+function allKept(): KernelResults[] {
+  return MATRIX.map(({ name }) => kept(CACHE, name)).filter((results) => results !== undefined);
 }
 
-const names = MATRIX.map(({ name }) => name);
-const named = process.argv.slice(2).filter((argument) => names.includes(argument));
-const forwarded = process.argv.slice(2).filter((argument) => !names.includes(argument));
-/** An option, like -t, may leave out tests of a file. */
-const wholeFiles = !forwarded.some((argument) => argument.startsWith('-'));
-const kernels = MATRIX.filter(({ name }) => named.length === 0 || named.includes(name));
-
-installTools();
-run('scripts/build', [], ROOT);
-copyCheckout();
-const archive = new KernelArchive(join(ROOT, '.deps/apt'));
-const results: KernelResult[] = [];
-for (const kernel of kernels) {
-  const result = await runKernel(kernel, archive, forwarded);
-  results.push(result);
-  console.log(linesOf(result).join('\n'));
-  if (wholeFiles) keep(result);
+let inputs = inputsOf(ROOT);
+const origin = originOf(ROOT);
+const lines: string[] = [];
+let failed = false;
+if (!parsed.onlyPage) {
+  installTools();
+  run('scripts/build', [], ROOT);
+  copyCheckout();
+  inputs = inputsOf(CHECKOUT);
+  const archive = new KernelArchive(join(ROOT, '.deps/apt'));
+  for (const kernel of MATRIX.filter(({ name }) => parsed.kernels.includes(name))) {
+    const { files, problems } = await runKernel(kernel, archive);
+    const said = [...linesOf(kernel.name, files), ...problems.map((problem) => `  ${kernel.name}: ${problem}`)];
+    console.log(said.join('\n'));
+    lines.push(...said);
+    failed ||= problems.length > 0 || files.some((file) => file.failed.length > 0);
+  }
 }
-const all = MATRIX.map(({ name }) => kept(name)).filter((result) => result !== undefined);
-const files = globSync(join(ROOT, 'test/kernel/**/*.test.ts')).length;
-writeFileSync(PAGE, pageWith(readFileSync(PAGE, 'utf8'), all, files));
-console.log('');
-for (const result of results) console.log(linesOf(result).join('\n'));
-const everywhere = kernels.length === MATRIX.length ? skippedEverywhere(results) : [];
+const everywhere = skippedEverywhere(allKept(), MATRIX.length);
+writeFileSync(
+  PAGE,
+  pageWith(readFileSync(PAGE, 'utf8'), { all: allKept(), files: allFiles, inputs: inputsOf(ROOT), everywhere }),
+);
+console.log(`\n${lines.join('\n')}`);
 for (const test of everywhere) console.log(`skipped on every kernel: ${test}`);
-process.exitCode = everywhere.length > 0 || results.some(({ totals, problem }) => totals.failed > 0 || problem) ? 1 : 0;
+process.exitCode = failed || everywhere.length > 0 ? 1 : 0;
