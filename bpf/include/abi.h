@@ -11,7 +11,7 @@
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
 
-#define SHUNT_ABI_VERSION 11
+#define SHUNT_ABI_VERSION 12
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
@@ -105,7 +105,8 @@ enum shunt_outcome {
 	SHUNT_OUTCOME_OPTION = 12,  /* one end set an option after promotion that redirects would break */
 	SHUNT_OUTCOME_POLICY = 13,  /* the connection would be refused by now */
 	SHUNT_OUTCOME_REFRESH = 14, /* so that who watches the packets sees that the connection lives */
-	SHUNT_OUTCOME_COUNT = 15,
+	SHUNT_OUTCOME_TCP_ONLY = 15, /* its sender asked for what TCP alone does: MSG_MORE, TCP_CORK, … */
+	SHUNT_OUTCOME_COUNT = 16,
 };
 
 /*
@@ -126,7 +127,7 @@ struct shunt_flow {
 	__u64 messages[SHUNT_OUTCOME_COUNT];
 	__u64 bytes[SHUNT_OUTCOME_COUNT];
 };
-_Static_assert(sizeof(struct shunt_flow) == 336, "shunt_flow");
+_Static_assert(sizeof(struct shunt_flow) == 352, "shunt_flow");
 
 /*
  * Map `pairs`, LRU_HASH: what closed connections sent, added up when each closes. With the open ones of
@@ -142,7 +143,7 @@ struct shunt_pair {
 	__u64 messages[SHUNT_OUTCOME_COUNT];
 	__u64 bytes[SHUNT_OUTCOME_COUNT];
 };
-_Static_assert(sizeof(struct shunt_pair) == 240, "shunt_pair");
+_Static_assert(sizeof(struct shunt_pair) == 256, "shunt_pair");
 
 enum shunt_phase {
 	SHUNT_PHASE_NEW = 0,	  /* looked at, or only an option noted */

@@ -8,6 +8,7 @@
 #include "fastpath_state.h"
 #include "memory.h"
 #include "psock.h"
+#include "sending.h"
 #include "waiting.h"
 
 #define SOCK_RCVBUF_LOCK 2 /* in sk_userlocks */
@@ -216,6 +217,8 @@ message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct 
 		return SHUNT_OUTCOME_CREDIT;
 	if (alone && outcome == SHUNT_OUTCOME_REDIRECTED && is_refresh_due(config, state))
 		return SHUNT_OUTCOME_REFRESH;
+	if (alone && is_for_tcp(tcp))
+		return SHUNT_OUTCOME_TCP_ONLY;
 	if (bpf_msg_redirect_hash(msg, &sockets, &state->peer_key, BPF_F_INGRESS) != SK_PASS)
 		return SHUNT_OUTCOME_FAILED;
 	state->crowded = !alone;

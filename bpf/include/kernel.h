@@ -178,6 +178,7 @@ struct tcp_sock {
 	__u64 bytes_acked; /* a SYN counts as one */
 	__u64 bytes_sent;  /* payload, retransmissions too */
 	__u64 bytes_retrans;
+	__u8 nonagle : 4;
 	__u8 repair : 1;
 	__u8 recvmsg_inq : 1; /* TCP_INQ */
 	__u8 is_mptcp;	      /* absent without CONFIG_MPTCP */
@@ -201,6 +202,21 @@ struct files_struct {
 
 struct task_struct {
 	struct files_struct *files;
+	void *stack; /* its lowest address */
+};
+
+struct pt_regs {
+	__u64 ignored; /* its size is the kernel's */
+};
+
+/* What a system call found in the registers; of the two architectures. */
+struct pt_regs___x86 {
+	unsigned long r10, r9, dx, orig_ax;
+};
+
+struct pt_regs___arm64 {
+	__u64 regs[31];
+	__s32 syscallno;
 };
 
 struct bpf_iter__bpf_sk_storage_map {

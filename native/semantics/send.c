@@ -163,11 +163,11 @@ static void fast_open(struct pair *pair)
 	see_drain(pair, SERVER, "read", (result > 0 ? (size_t)result : 0) + 10);
 }
 
-static void out_of_band(struct pair *pair)
+/* An urgent byte, and ten others after it. */
+static void see_urgent(struct pair *pair)
 {
 	int at_mark = -1;
 
-	put(pair, CLIENT, 10, 0);
 	see_result("send", put(pair, CLIENT, 1, MSG_OOB));
 	put(pair, CLIENT, 10, 0);
 	see_events("events", await_events(pair->fd[SERVER], POLLPRI | POLLIN), false);
@@ -176,6 +176,21 @@ static void out_of_band(struct pair *pair)
 	see("at the mark", "%d", at_mark);
 	see_result("recv with MSG_OOB", recv(pair->fd[SERVER], (char[1]){}, 1, MSG_OOB));
 	see_result("recv in band", recv(pair->fd[SERVER], (char[50]){}, 50, 0));
+	see_result("recv behind it", recv(pair->fd[SERVER], (char[50]){}, 50, 0));
+}
+
+static void out_of_band(struct pair *pair)
+{
+	put(pair, CLIENT, 10, 0);
+	see_drain(pair, SERVER, "before it", 10);
+	see_urgent(pair);
+}
+
+static void out_of_band_behind_unread(struct pair *pair)
+{
+	put(pair, CLIENT, 10, 0);
+	await_bytes(pair, SERVER, 10);
+	see_urgent(pair);
 }
 
 static void out_of_band_none(struct pair *pair)
@@ -303,6 +318,7 @@ const struct semantic send_cases[] = {
     {"send-other-flags", NULL, other_flags},
     {"send-fastopen", NULL, fast_open},
     {"send-oob", NULL, out_of_band},
+    {"send-oob-behind-unread", NULL, out_of_band_behind_unread},
     {"recv-oob-none", NULL, out_of_band_none},
     {"sendfile-into", NULL, sendfile_into},
     {"splice-into", NULL, splice_into},

@@ -95,7 +95,8 @@ export const Outcome = {
   OPTION: 12,
   POLICY: 13,
   REFRESH: 14,
-  COUNT: 15,
+  TCP_ONLY: 15,
+  COUNT: 16,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
@@ -220,7 +221,7 @@ export const Event: StructCodec<Event> = {
   },
 };
 
-/** struct shunt_flow, 336 bytes. */
+/** struct shunt_flow, 352 bytes. */
 export interface Flow {
   key: FlowKey;
   cgroupId: bigint;
@@ -234,7 +235,7 @@ export interface Flow {
   bytes: bigint[];
 }
 export const Flow: StructCodec<Flow> = {
-  size: 336,
+  size: 352,
   off: {
     key: 0,
     cgroupId: 48,
@@ -245,7 +246,7 @@ export const Flow: StructCodec<Flow> = {
     nextSeq: 84,
     queuedPeakBytes: 88,
     messages: 96,
-    bytes: 216,
+    bytes: 224,
   },
   encode(value, view, o) {
     FlowKey.encode(value.key, view, o);
@@ -257,8 +258,8 @@ export const Flow: StructCodec<Flow> = {
     setU32(view, o + 84, value.nextSeq, 'Flow.nextSeq');
     setU32(view, o + 88, value.queuedPeakBytes, 'Flow.queuedPeakBytes');
     setU32(view, o + 92, 0, 'Flow.reserved');
-    setArray(view, o + 96, value.messages, 15, 8, 'Flow.messages', setU64);
-    setArray(view, o + 216, value.bytes, 15, 8, 'Flow.bytes', setU64);
+    setArray(view, o + 96, value.messages, 16, 8, 'Flow.messages', setU64);
+    setArray(view, o + 224, value.bytes, 16, 8, 'Flow.bytes', setU64);
   },
   decode(view, o) {
     return {
@@ -270,8 +271,8 @@ export const Flow: StructCodec<Flow> = {
       lastOutcome: view.getUint32(o + 80, true),
       nextSeq: view.getUint32(o + 84, true),
       queuedPeakBytes: view.getUint32(o + 88, true),
-      messages: getArray(view, o + 96, 15, 8, (view, at) => view.getBigUint64(at, true)),
-      bytes: getArray(view, o + 216, 15, 8, (view, at) => view.getBigUint64(at, true)),
+      messages: getArray(view, o + 96, 16, 8, (view, at) => view.getBigUint64(at, true)),
+      bytes: getArray(view, o + 224, 16, 8, (view, at) => view.getBigUint64(at, true)),
     };
   },
 };
@@ -429,25 +430,25 @@ export const Mirrored: StructCodec<Mirrored> = {
   },
 };
 
-/** struct shunt_pair, 240 bytes. */
+/** struct shunt_pair, 256 bytes. */
 export interface Pair {
   messages: bigint[];
   bytes: bigint[];
 }
 export const Pair: StructCodec<Pair> = {
-  size: 240,
+  size: 256,
   off: {
     messages: 0,
-    bytes: 120,
+    bytes: 128,
   },
   encode(value, view, o) {
-    setArray(view, o, value.messages, 15, 8, 'Pair.messages', setU64);
-    setArray(view, o + 120, value.bytes, 15, 8, 'Pair.bytes', setU64);
+    setArray(view, o, value.messages, 16, 8, 'Pair.messages', setU64);
+    setArray(view, o + 128, value.bytes, 16, 8, 'Pair.bytes', setU64);
   },
   decode(view, o) {
     return {
-      messages: getArray(view, o, 15, 8, (view, at) => view.getBigUint64(at, true)),
-      bytes: getArray(view, o + 120, 15, 8, (view, at) => view.getBigUint64(at, true)),
+      messages: getArray(view, o, 16, 8, (view, at) => view.getBigUint64(at, true)),
+      bytes: getArray(view, o + 128, 16, 8, (view, at) => view.getBigUint64(at, true)),
     };
   },
 };

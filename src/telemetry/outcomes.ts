@@ -24,6 +24,7 @@ export const OUTCOME_MEANINGS: readonly string[] = [
   'one end set an option after the promotion that redirects would break',
   'policy would refuse the connection by now',
   'firewalls must see a packet now and then',
+  'its sender asked for what TCP alone does: MSG_MORE, TCP_CORK, MSG_OOB, or by a system call that is not known',
 ];
 
 /** Outcomes that say the reader must not be redirected to; its bytes are not held against the fast path. */

@@ -65,22 +65,8 @@ export const PARTS: readonly Part[] = [
     title: 'Sending',
     cases: [
       { name: 'send-nothing', what: 'send(2) and write(2) of no bytes' },
-      {
-        name: 'send-more',
-        what: 'MSG_MORE',
-        differs: {
-          seen: { reader: ['quiet', 'woken'] },
-          why: 'Nothing is held back: there are no segments to fill.',
-        },
-      },
-      {
-        name: 'cork',
-        what: 'TCP_CORK',
-        differs: {
-          seen: { 'reader of the corked': ['quiet', 'woken'] },
-          why: 'Nothing is held back: there are no segments to fill.',
-        },
-      },
+      { name: 'send-more', what: 'MSG_MORE: held back', way: 'promoted' },
+      { name: 'cork', what: 'TCP_CORK: held back' },
       { name: 'nagle', what: 'small messages without TCP_NODELAY' },
       { name: 'writev-1024-buffers', what: 'writev(2) of 1,024 buffers' },
       { name: 'sendmsg-empty-buffers', what: 'sendmsg(2) with empty buffers among others' },
@@ -107,15 +93,21 @@ export const PARTS: readonly Part[] = [
       {
         name: 'send-fastopen',
         what: 'MSG_FASTOPEN on a connected socket',
+        way: 'promoted',
         differs: {
           seen: { MSG_FASTOPEN: ['EISCONN', '10'], read: ['10 bytes', '20 bytes'] },
-          why: 'The flag is ignored, and the bytes are sent.',
+          why: 'Older kernels ignore the flag of a socket in a socket hash, and the bytes are sent.',
+          where: { lacks: 'length of a queue' },
         },
       },
       {
         name: 'send-oob',
-        what: 'MSG_OOB',
-        differs: { seen: { events: ['IN PRI', 'IN'], 'recv in band': ['10', '20'] }, why: NO_URGENT },
+        what: 'MSG_OOB to a reader that has read what came before',
+      },
+      {
+        name: 'send-oob-behind-unread',
+        what: 'MSG_OOB to a reader that has not',
+        differs: { seen: { 'at the mark': ['0', '1'], 'recv in band': ['10', '9'] }, why: NO_URGENT },
       },
       {
         name: 'recv-oob-none',
@@ -368,7 +360,7 @@ export const PARTS: readonly Part[] = [
       { name: 'io-uring-receive', what: 'IORING_OP_RECV of bytes that are there' },
       { name: 'io-uring-receive-waiting', what: 'IORING_OP_RECV before the bytes', way: 'promoted' },
       { name: 'io-uring-poll', what: 'IORING_OP_POLL_ADD', way: 'promoted' },
-      { name: 'io-uring-send', what: 'IORING_OP_SEND' },
+      { name: 'io-uring-send', what: 'IORING_OP_SEND', way: 'promoted' },
     ],
   },
 ];

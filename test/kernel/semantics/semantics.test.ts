@@ -52,7 +52,9 @@ class Both implements AsyncDisposable {
     if (fastPath.enter()) await Promise.all([this.tcp.talk(), this.fast.talk()]);
     const before = fastPath.messages('REDIRECTED');
     expect(fastPath.count('LINKED') - linked, 'connections linked').toBe(way === 'refused' ? 0 : 1);
-    expect(before - redirected > 0, 'messages redirected before the case').toBe(way !== 'refused');
+    expect(before - redirected > 0, `messages redirected before the case: ${JSON.stringify(fastPath.outcomes())}`).toBe(
+      way !== 'refused',
+    );
     const [tcp, fast] = await Promise.all([this.tcp.run(), this.fast.run()]);
     const outcomes = JSON.stringify(fastPath.outcomes());
     expect(fastPath.messages('REDIRECTED') > before, `redirected in the case: ${outcomes}`).toBe(way === 'redirected');

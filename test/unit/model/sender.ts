@@ -16,7 +16,7 @@ export const READS: readonly (readonly [WriterAt, readonly OutcomeName[]])[] = [
   ['nonblocking', ['READER_REFUSED', 'READER_BLOCKING']],
   ['waiting', ['READER_UNKNOWN', 'READER_EDGE']],
   ['copied_seq', ['HANDOVER']],
-  ['queue', ['CREDIT', 'REFRESH']],
+  ['queue', ['CREDIT', 'REFRESH', 'TCP_ONLY']],
   ['redirect', ['FAILED']],
 ];
 
@@ -133,6 +133,7 @@ function* verdict(state: State, index: number, scenario: Scenario, rules: Rules)
       yield decide(creditOutcome(seen, message.length, scenario, rules), 'has credit', seen);
       if (scenario.memoryShort) yield byTcp(seen, index, 'CREDIT');
       if (scenario.refresh) yield byTcp(seen, index, 'REFRESH');
+      if (scenario.refresh) yield byTcp(seen, index, 'TCP_ONLY');
       break;
     }
     default: {
