@@ -1,10 +1,10 @@
 /** Loads of every kind at once, checked byte by byte, while pauses, credit and memory come and go. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { Reader } from '../../../src/generated/abi.ts';
 import { allNeed } from '../../support/capabilities.ts';
 import { patient } from '../../support/patience.ts';
+import { tcpPagesHeld } from '../../support/tcp-memory.ts';
 import { compileFastPath } from '../fastpath/compile.ts';
 import { type Group, IPS, IPV6, Sandbox, type SandboxOptions, type Side } from '../fastpath/sandbox.ts';
 import { CREDIT_MAX, Disturbance } from './disturbance.ts';
@@ -61,19 +61,13 @@ async function load(
   return await chaosLoad({ server: place(server, 'server'), client: place('a', 'client'), ip, ...options });
 }
 
-/** Bytes that the machine's TCP sockets hold now. */
-function memoryHeld(): number {
-  const pages = /^TCP: .* mem (\d+)$/m.exec(readFileSync('/proc/net/sockstat', 'utf8'))?.[1];
-  return Number(pages) * 4096;
-}
-
 describe('all is well, and nothing stalls, under a load of all kinds', () => {
   test.each(ROUTES)('over %s', { timeout: TIMEOUT_MS }, async (_, server, ip, said, kept) => {
     await using sandbox = new Sandbox(SETTINGS);
     prepare(sandbox);
     let peak = 0;
     const timer = setInterval(() => {
-      peak = Math.max(peak, memoryHeld());
+      peak = Math.max(peak, tcpPagesHeld());
     }, 50);
     let tally: Tally;
     try {
@@ -82,7 +76,7 @@ describe('all is well, and nothing stalls, under a load of all kinds', () => {
     } finally {
       clearInterval(timer);
     }
-    const found = JSON.stringify({ ...tally, peak, outcomes: sandbox.fastPath.outcomes() });
+    const found = JSON.stringify({ ...tally, peakPages: peak, outcomes: sandbox.fastPath.outcomes() });
     if (process.env.SHUNT_CHAOS_SECONDS !== undefined) console.log(found);
     // Short of memory, the kernel drops segments, of plain TCP as well, and a timer sends them again.
     const stalls = kept === 'starved' ? tally.stalls : 0;

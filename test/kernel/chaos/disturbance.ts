@@ -1,16 +1,15 @@
 /** Pauses, credit and shortage of memory that come and go by chance while a load runs. */
-import { readFileSync, writeFileSync } from 'node:fs';
 import type { FastPath } from '../../support/fastpath-fixture.ts';
+import { TcpMemory } from '../../support/tcp-memory.ts';
 
 const INTERVAL_MS_MAX = 100;
+const STARVED_MS_MAX = 20;
 const CREDITS = [0, 1000, 64 * 1024, 1024 * 1024];
 /** The largest credit that it ever gives. */
 export const CREDIT_MAX = Math.max(...CREDITS);
-const TCP_MEM = '/proc/sys/net/ipv4/tcp_mem';
 
 export class Disturbance implements AsyncDisposable {
   readonly #fastPath: FastPath;
-  readonly #tcpMem = readFileSync(TCP_MEM, 'utf8');
   readonly #starves: boolean;
   readonly #ended: Promise<void>;
   #ending = false;
@@ -36,13 +35,9 @@ export class Disturbance implements AsyncDisposable {
 
   /** The machine's: the kernel is short of memory for TCP for some milliseconds. */
   async #starve(): Promise<void> {
-    const most = this.#tcpMem.trim().split(/\s+/)[2];
-    writeFileSync(TCP_MEM, `1 1 ${most}`);
-    try {
-      await pause(Math.random() * 20);
-    } finally {
-      writeFileSync(TCP_MEM, this.#tcpMem);
-    }
+    await using memory = await TcpMemory.take();
+    memory.shorten(1);
+    await pause(Math.random() * STARVED_MS_MAX);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,8 @@
 /** Bytes, order, ends and bounds of promoted connections; peers check every byte that they read. */
-import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { Reader } from '../../../src/generated/abi.ts';
 import { allNeed, needs } from '../../support/capabilities.ts';
+import { TcpMemory, tcpPagesHeld } from '../../support/tcp-memory.ts';
 import type { Answer, Peer } from './peer.ts';
 import { Sandbox } from './sandbox.ts';
 
@@ -160,10 +160,9 @@ test('redirects nothing while the kernel is short of memory for TCP, and goes on
   await using sandbox = new Sandbox();
   const { client, server } = await sandbox.pair();
   const hoarder = await sandbox.pair();
-  const file = '/proc/sys/net/ipv4/tcp_mem';
-  const normal = readFileSync(file, 'utf8');
-  try {
-    writeFileSync(file, `1 1 ${normal.trim().split(/\s+/)[2]}`);
+  {
+    await using memory = await TcpMemory.take();
+    memory.shorten(1);
     // Unread bytes hold memory, more than the kernel's reserve for each processor, and so the shortage lasts.
     let held = 0;
     for (let written = 1; written > 0; held += written) written = (await hoarder.client.do('write', MIB)).bytes;
@@ -172,10 +171,8 @@ test('redirects nothing while the kernel is short of memory for TCP, and goes on
     await sandbox.rounds(client, server, 20);
     expect(sandbox.fastPath.messages('REDIRECTED')).toBe(redirected);
     expect(sandbox.fastPath.messages('CREDIT') - refused).toBeGreaterThanOrEqual(40);
-    writeFileSync(file, normal);
+    memory.restore();
     await hoarder.server.do('read', held, 10_000);
-  } finally {
-    writeFileSync(file, normal);
   }
   await vi.waitFor(async () => {
     const redirected = sandbox.fastPath.messages('REDIRECTED');
@@ -192,20 +189,15 @@ test('all queues together hold no more than the kernel wants to have for TCP, an
   const all = await Promise.all(Array.from({ length: pairs }, () => sandbox.pair()));
   const before = sandbox.fastPath.bytes('REDIRECTED');
   let written: Answer[];
-  const file = '/proc/sys/net/ipv4/tcp_mem';
-  const normal = readFileSync(file, 'utf8');
-  const usedPages = Number(/^TCP: .* mem (\d+)$/m.exec(readFileSync('/proc/net/sockstat', 'utf8'))?.[1]);
-  try {
-    const pressure = usedPages + room / PAGE_BYTES;
-    writeFileSync(file, `${pressure} ${pressure} ${normal.trim().split(/\s+/)[2]}`);
+  {
+    await using memory = await TcpMemory.take();
+    memory.shorten(tcpPagesHeld() + room / PAGE_BYTES);
     written = await Promise.all(all.map(({ client }) => client.try('write-all', 20 * messageBytes, 500)));
     const queued = sandbox.fastPath.bytes('REDIRECTED') - before;
     expect(queued).toBeGreaterThan(room / 4);
     // Each sender may have found room for one more at the same moment.
     expect(queued).toBeLessThan(room + pairs * messageBytes);
     for (const { error } of written) expect(['', 'ETIMEDOUT']).toContain(error);
-  } finally {
-    writeFileSync(file, normal);
   }
   for (const [index, { server }] of all.entries()) await server.do('read', written[index]?.bytes ?? 0, 20_000);
 });
