@@ -128,9 +128,9 @@ static void watch_direction(struct slot *slot, enum side sender, uint64_t stall_
 		return;
 	atomic_fetch_add(&board->stalls, 1);
 	fprintf(stderr,
-		"chaos: stall: connection %#" PRIx64 ", %s to %s: %" PRIu64 " bytes sent, %" PRIu64
+		"chaos: stall: connection %#" PRIx64 ", port %u, %s to %s: %" PRIu64 " bytes sent, %" PRIu64
 		" received\n",
-		atomic_load(&slot->seed), sender == CLIENT ? "client" : "server",
+		atomic_load(&slot->seed), atomic_load(&slot->port), sender == CLIENT ? "client" : "server",
 		sender == CLIENT ? "server" : "client", sent, received);
 }
 

@@ -16,6 +16,7 @@
 
 struct slot {
 	_Atomic uint64_t seed;	      /* 0: free */
+	_Atomic unsigned port;	      /* the client's */
 	_Atomic unsigned adopted;     /* 1: the server has it */
 	_Atomic unsigned closed;      /* ends */
 	_Atomic uint64_t sent[2];     /* by sender: bytes taken by the kernel */

@@ -84,6 +84,18 @@ static socklen_t address_make(struct sockaddr_storage *address)
 	return sizeof(*v6);
 }
 
+/* Of the socket's own end. */
+static unsigned port_of(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		die("getsockname");
+	return ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
+						  : ((struct sockaddr_in6 *)&address)->sin6_port);
+}
+
 static void serve(void)
 {
 	struct sockaddr_storage address;
@@ -91,12 +103,9 @@ static void serve(void)
 	int listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
 	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, BACKLOG) < 0 ||
-	    getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+	    bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, BACKLOG) < 0)
 		die("listen");
-	printf("{\"port\":%u}\n",
-	       ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
-						  : ((struct sockaddr_in6 *)&address)->sin6_port));
+	printf("{\"port\":%u}\n", port_of(listener));
 	fflush(stdout);
 	for (;;) {
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -138,6 +147,7 @@ static void connection_open(struct slot *slot, uint64_t seed)
 	atomic_store(&slot->worker[SERVER], WORKERS);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, size) < 0)
 		die("connect");
+	atomic_store(&slot->port, port_of(fd));
 	if (send(fd, &header, sizeof(header), MSG_NOSIGNAL) != sizeof(header))
 		die("send");
 	worker_give(end_make(fd, CLIENT, slot, seed));
