@@ -1,11 +1,12 @@
 /** One virtual machine: a kernel over this machine's root, which it sees read-only, running one command as root. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KernelImage } from './image.ts';
 
 const MEMORY_MIB = 1536;
+const REPORT_MS = 2000;
 const VIRTIOFSD = ['/usr/lib/qemu/virtiofsd', '/usr/libexec/virtiofsd'];
 
 export interface GuestOptions {
@@ -20,6 +21,8 @@ export interface GuestOptions {
   /** A guest that says nothing for so long is stopped. */
   readonly silenceMs: number;
   readonly onOutput: (text: string) => void;
+  /** Called with all that is in "$REPORT" so far, some time after it grew. */
+  readonly onReport: (report: string) => void;
 }
 
 export interface GuestResult {
@@ -55,6 +58,9 @@ export async function runGuest(options: GuestOptions): Promise<GuestResult> {
     if (share.exitCode !== null) throw new Error(`virtiofsd ended: ${log}`);
     await delay(10);
   }
+  const reported = (): string => readFileSync(file('report'), 'utf8');
+  watchFile(file('report'), { interval: REPORT_MS }, () => options.onReport(reported()));
+  children.defer(() => unwatchFile(file('report')));
   const end = await new Promise<string>((resolve) => {
     const silent = (): void => resolve(`silent for ${options.silenceMs / 1000} s`);
     const silence = setTimeout(silent, options.silenceMs);
@@ -68,7 +74,7 @@ export async function runGuest(options: GuestOptions): Promise<GuestResult> {
     });
   });
 
-  const report = readFileSync(file('report'), 'utf8');
+  const report = reported();
   if (readFileSync(file('status'), 'utf8').trim() !== '') return { report };
   const console = readFileSync(file('console'), 'utf8').trim().split('\n').slice(-20).join('\n');
   return { report, problem: `guest ${image.release}: ${end}; its console ends with\n${console}\n${log}`.trim() };

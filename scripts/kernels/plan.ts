@@ -9,8 +9,10 @@ const UNKNOWN_SECONDS = 60;
 /** About things that happen on two processors at once. They run in turns there, for up to 0.1 s each. */
 const OF_TWO_PROCESSORS = new Set([
   'chaos/chaos.test.ts',
+  'fastpath/closing.test.ts',
   'fastpath/promotion-race.test.ts',
   'fastpath/race.test.ts',
+  'fastpath/receive-buffer.test.ts',
   'fastpath/threads.test.ts',
 ]);
 

@@ -16,6 +16,7 @@ import { pageWith } from './page.ts';
 import { type Arguments, type Guest, guestsOf, parseArguments, selected } from './plan.ts';
 import { neverEnded, type Report, reportOf } from './report.ts';
 import {
+  type Diagnosis,
   DOCTOR,
   type FileResult,
   type KernelResults,
@@ -103,12 +104,15 @@ async function runKernel(kernel: Kernel, archive: KernelArchive): Promise<Run> {
   const waiting = guestsOf(files, allKept());
   for (let guest = waiting.shift(); guest !== undefined; guest = waiting.shift()) {
     console.log(`\n== ${name} (${release}): ${guest.files.join(' ')}`);
-    const { report, problem, seconds } = await boot(image, guest);
+    const take = (ended: readonly FileResult[], doctor?: Diagnosis): void => {
+      for (const file of ended) results = withFile(results, file, { ...origin, inputs: inputs(file.file) });
+      if (doctor) results = withDoctor(results, doctor, { ...origin, inputs: inputs(DOCTOR) });
+      if (keeps) keep(CACHE, results);
+    };
+    const { report, problem, seconds } = await boot(image, guest, (text) => take(reportOf(text).files));
     const unfinished = report.unfinished.map((file) => neverEnded(file, problem ?? 'it did not end', seconds));
     const ended = [...report.files, ...unfinished];
-    for (const file of ended) results = withFile(results, file, { ...origin, inputs: inputs(file.file) });
-    if (report.doctor) results = withDoctor(results, report.doctor, { ...origin, inputs: inputs(DOCTOR) });
-    if (keeps) keep(CACHE, results);
+    take(ended, report.doctor);
     done.files.push(...ended);
     done.problems.push(...report.errors, ...(problem === undefined ? [] : [problem]));
     const left = guest.files.filter((file) => file !== DOCTOR && !ended.some((result) => result.file === file));
@@ -121,6 +125,7 @@ async function runKernel(kernel: Kernel, archive: KernelArchive): Promise<Run> {
 async function boot(
   image: KernelImage,
   { files, processors }: Guest,
+  onReport: (report: string) => void,
 ): Promise<{ report: Report; problem?: string; seconds: number }> {
   const startMs = performance.now();
   const { report, problem } = await runGuest({
@@ -131,6 +136,7 @@ async function boot(
     script: script(files, parsed.options),
     silenceMs: SILENCE_MS,
     onOutput: (text) => process.stdout.write(text),
+    onReport,
   });
   const seconds = Math.round((performance.now() - startMs) / 1000);
   return { report: reportOf(report), seconds, ...(problem === undefined ? {} : { problem }) };

@@ -1,5 +1,5 @@
 /** The results that are kept between runs: a file a kernel, beside its image. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KernelResults } from './result.ts';
 
@@ -12,5 +12,8 @@ export function kept(cache: string, kernel: string): KernelResults | undefined {
 }
 
 export function keep(cache: string, results: KernelResults): void {
-  writeFileSync(join(cache, `${results.kernel}.json`), JSON.stringify(results, null, 1));
+  const path = join(cache, `${results.kernel}.json`);
+  // A run may be cut off at any moment.
+  writeFileSync(`${path}.new`, JSON.stringify(results, null, 1));
+  renameSync(`${path}.new`, path);
 }
