@@ -27,6 +27,7 @@ struct slot {
 	_Atomic uint64_t looked[2];   /* by sender: how often the reader's thread had looked by then */
 	_Atomic unsigned worker[2];   /* by reader: whose `looks` count; WORKERS: nobody's */
 	_Atomic int thread[2];	      /* by reader: that blocks in recv(2); 0: a worker reads */
+	_Atomic unsigned waited[2];   /* by sender: 1: this one is in `timer_waits` */
 	_Atomic unsigned stalled[2];  /* by sender: 1: this stall was reported */
 };
 
@@ -40,6 +41,7 @@ struct board {
 	_Atomic uint64_t lost;		    /* that read the end too early */
 	_Atomic uint64_t failed;	    /* that got an error without reason */
 	_Atomic uint64_t stalls;	    /* directions in which nothing moved for too long */
+	_Atomic uint64_t timer_waits;	    /* for which that was long, but not for TCP's timers */
 	_Atomic uint64_t longest_stall_ns;  /* also of those that were not too long */
 	_Atomic uint64_t most_under_way;    /* bytes sent and not received, of one direction */
 	_Atomic uint64_t by_way[WAYS];	    /* ends */

@@ -7,14 +7,14 @@
  *
  *   chaos server --address IP --board FILE [--port N] [--greedy]
  *   chaos client --address IP --board FILE --port N --seconds N [--greedy]
- *                [--seed N] [--parallel N] [--stall-ms N]
+ *                [--seed N] [--connection N] [--parallel N] [--stall-ms N]
  *
  * FILE is shared by both, and empty when the server starts; --greedy says that edge-triggered readers of this
  * process read until EAGAIN (else they stop at a short read, as nginx does). The server prints {"port":N} and
  * runs until it is killed. SIGTERM tells the client to open no more connections. It prints one JSON object at
  * the end, and what went wrong, with the connection's own seed, on standard error at once. With the same seed
- * the same plans are made in the same order. Exit status of the client: 0 whenever it came to its end,
- * whatever it found; 1: a call failed; 2: usage.
+ * the same plans are made in the same order; with --connection, the own seed of one, all are that one. Exit
+ * status of the client: 0 whenever it came to its end, whatever it found; 1: a call failed; 2: usage.
  *
  *   connections     that ended
  *   bytes, reads    that were right
@@ -23,7 +23,9 @@
  *   failed          ends that got an error that nobody caused
  *   stuck           connections that were left when nothing had moved for 20 times --stall-ms
  *   stalls          directions with bytes under way whose willing reader read nothing for --stall-ms
- *   longestStallMs  but of readers with SO_RCVBUF, of which five times as long is a stall
+ *   timerWaits      the same, where plain TCP's timers may take as long (board.c says where), and did not
+ *                   take longer: no stalls
+ *   longestStallMs  of all but those where TCP's timers may take longer than --stall-ms
  *   mostUnderWay    bytes of one direction that were sent and not received
  *   ways            ends by how they waited: level, edge, poll, blocking
  */
@@ -52,7 +54,7 @@ struct header {
 static struct options {
 	const char *address, *board;
 	unsigned port, seconds, parallel, stall_ms;
-	uint64_t seed;
+	uint64_t seed, connection;
 	bool greedy;
 } options = {.parallel = 48, .stall_ms = 1000};
 
@@ -229,7 +231,7 @@ static void load(void)
 		struct slot *slot = slot_find();
 
 		if (slot)
-			connection_open(slot, draw(&state) | 1);
+			connection_open(slot, options.connection ? options.connection : draw(&state) | 1);
 		else
 			nap();
 	}
@@ -238,21 +240,22 @@ static void load(void)
 	pthread_join(watch, NULL);
 	printf("{\"seed\":\"%" PRIu64 "\",\"connections\":%" PRIu64 ",\"bytes\":%" PRIu64
 	       ",\"reads\":%" PRIu64 ",\"wrong\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"failed\":%" PRIu64
-	       ",\"stuck\":%u,\"stalls\":%" PRIu64 ",\"longestStallMs\":%" PRIu64 ",\"mostUnderWay\":%" PRIu64
-	       ",\"ways\":{\"level\":%" PRIu64 ",\"edge\":%" PRIu64 ",\"poll\":%" PRIu64
-	       ",\"blocking\":%" PRIu64 "}}\n",
+	       ",\"stuck\":%u,\"stalls\":%" PRIu64 ",\"timerWaits\":%" PRIu64 ",\"longestStallMs\":%" PRIu64
+	       ",\"mostUnderWay\":%" PRIu64 ",\"ways\":{\"level\":%" PRIu64 ",\"edge\":%" PRIu64
+	       ",\"poll\":%" PRIu64 ",\"blocking\":%" PRIu64 "}}\n",
 	       options.seed, board->connections, board->bytes, board->reads, board->wrong, board->lost,
-	       board->failed, stuck, board->stalls, board->longest_stall_ns / 1000000, board->most_under_way,
-	       board->by_way[WAY_LEVEL], board->by_way[WAY_EDGE], board->by_way[WAY_POLL],
-	       board->by_way[WAY_BLOCKING]);
+	       board->failed, stuck, board->stalls, board->timer_waits, board->longest_stall_ns / 1000000,
+	       board->most_under_way, board->by_way[WAY_LEVEL], board->by_way[WAY_EDGE],
+	       board->by_way[WAY_POLL], board->by_way[WAY_BLOCKING]);
 }
 
 static bool options_parse(int count, char **arguments)
 {
-	static const struct option known[] = {
-	    {"address", 1, NULL, 'a'}, {"board", 1, NULL, 'b'},	   {"port", 1, NULL, 'p'},
-	    {"seconds", 1, NULL, 's'}, {"parallel", 1, NULL, 'n'}, {"stall-ms", 1, NULL, 't'},
-	    {"seed", 1, NULL, 'r'},    {"greedy", 0, NULL, 'g'},   {}};
+	static const struct option known[] = {{"address", 1, NULL, 'a'},    {"board", 1, NULL, 'b'},
+					      {"port", 1, NULL, 'p'},	    {"seconds", 1, NULL, 's'},
+					      {"parallel", 1, NULL, 'n'},   {"stall-ms", 1, NULL, 't'},
+					      {"seed", 1, NULL, 'r'},	    {"greedy", 0, NULL, 'g'},
+					      {"connection", 1, NULL, 'c'}, {}};
 	int option;
 
 	options.seed = now_ns();
@@ -280,6 +283,9 @@ static bool options_parse(int count, char **arguments)
 			break;
 		case 'r':
 			options.seed = number;
+			break;
+		case 'c':
+			options.connection = number;
 			break;
 		case 'g':
 			options.greedy = true;

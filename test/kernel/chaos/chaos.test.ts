@@ -30,7 +30,10 @@ const BUFFER_MAX = 1024 * 1024;
 const MESSAGE_MAX = 512 * 1024;
 /** A segment more on either side, and what a reader has in hand and has not counted. */
 const IN_HAND_MAX = 512 * 1024;
+/** What plain TCP does under the same load, to compare with: nothing is promoted. */
+const IS_PLAIN = process.env.SHUNT_CHAOS_PLAIN === '1';
 const SETTINGS: SandboxOptions = { settings: { promoteAfterSegments: 2, maxQueuedBytes: CREDIT_MAX } };
+const PLAIN: SandboxOptions = { settings: { promoteAfterSegments: 0 } };
 
 /** Sends and receives with bounded buffers, steered to every processor. */
 function prepare(sandbox: Sandbox): void {
@@ -63,7 +66,7 @@ async function load(
 
 describe('all is well, and nothing stalls, under a load of all kinds', () => {
   test.each(ROUTES)('over %s', { timeout: TIMEOUT_MS }, async (_, server, ip, said, kept) => {
-    await using sandbox = new Sandbox(SETTINGS);
+    await using sandbox = new Sandbox(IS_PLAIN ? PLAIN : SETTINGS);
     prepare(sandbox);
     let peak = 0;
     const timer = setInterval(() => {
@@ -78,12 +81,10 @@ describe('all is well, and nothing stalls, under a load of all kinds', () => {
     }
     const found = JSON.stringify({ ...tally, peakPages: peak, outcomes: sandbox.fastPath.outcomes() });
     if (process.env.SHUNT_CHAOS_SECONDS !== undefined) console.log(found);
-    // Short of memory, the kernel drops segments, of plain TCP as well, and a timer sends them again.
-    const stalls = kept === 'starved' ? tally.stalls : 0;
-    expect(tally, found).toMatchObject({ ...ALL_WELL, stalls });
+    expect(tally, found).toMatchObject(ALL_WELL);
     // That it was a load of all kinds, and went both ways.
     expect(Math.min(...Object.values(tally.ways)), found).toBeGreaterThan(0);
-    for (const outcome of ['REDIRECTED', 'HANDOVER', 'CREDIT', 'PAUSED'] as const) {
+    for (const outcome of IS_PLAIN ? [] : (['REDIRECTED', 'HANDOVER', 'CREDIT', 'PAUSED'] as const)) {
       expect(sandbox.fastPath.messages(outcome), `${outcome}: ${found}`).toBeGreaterThan(0);
     }
     expect(tally.mostUnderWay, found).toBeLessThanOrEqual(2 * BUFFER_MAX + CREDIT_MAX + MESSAGE_MAX + IN_HAND_MAX);

@@ -20,6 +20,8 @@ export interface Tally {
   readonly failed: number;
   readonly stuck: number;
   readonly stalls: number;
+  /** Not in `stalls`: plain TCP's timers may take as long. */
+  readonly timerWaits: number;
   readonly longestStallMs: number;
   readonly mostUnderWay: number;
   readonly ways: Readonly<Record<'level' | 'edge' | 'poll' | 'blocking', number>>;
