@@ -9,6 +9,7 @@
  * redirect        sk_msg (SK_MSG_VERDICT)                 map `sockets`                    5.10
  * socket_events   sockops                                 workloads' and proxies' cgroups  5.10
  * socket_options  cgroup/setsockopt (CGROUP_SETSOCKOPT)   workloads' and proxies' cgroups  5.10
+ * socket_released cgroup/sock_release (CGROUP_INET_SOCK_RELEASE)  workloads' and proxies' cgroups  5.10
  *
  * Kernels from 7.0 on refuse `promote`: there a program of this type may not enter a socket in a socket hash.
  * `nominate` and `enter` do its work there. While nobody runs `enter` a nominated socket speaks TCP.
@@ -41,6 +42,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include "fastpath_flow.h"
+#include "fastpath_ending.h"
 #include "fastpath_message.h"
 #include "fastpath_promotion.h"
 #include "fastpath_send_buffer.h"
@@ -71,7 +73,12 @@ static __always_inline int segment_seen(struct __sk_buff *skb, enum entering ent
 	struct packet packet = {};
 	struct bpf_sock *sk;
 
-	if (!config || config->paused || !config->promote_after_segments || !packet_parse(skb, &packet))
+	if (!packet_parse(skb, &packet)) {
+		if (packet.is_end)
+			end_look(skb, &packet);
+		return TC_ACT_UNSPEC;
+	}
+	if (!config || config->paused || !config->promote_after_segments)
 		return TC_ACT_UNSPEC;
 	sk = bpf_sk_lookup_tcp(skb, &packet.tuple, packet.tuple_size, BPF_F_CURRENT_NETNS, 0);
 	if (sk) {
@@ -218,9 +225,10 @@ static __always_inline void socket_closed(struct bpf_sock_ops *ops)
 	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags & ~BPF_SOCK_OPS_STATE_CB_FLAG);
 	flow_end(cookie);
 	state = sk ? bpf_sk_storage_get(&states, sk, NULL, 0) : NULL;
-	if (state && is_promoted(state))
+	if (state && is_promoted(state)) {
 		promoted_end(state);
-	else if (state)
+		socket_leave(state, (struct sock *)bpf_skc_to_tcp_sock(sk));
+	} else if (state)
 		state->phase = SHUNT_PHASE_REFUSED;
 #ifdef SHUNT_TEST_SLOW_CLOSING /* a test lets promotions end here: the socket's state changes afterwards */
 	for (int i = 0; i < SHUNT_TEST_SLOW_CLOSING; i++)
@@ -292,4 +300,15 @@ int socket_options(struct bpf_sockopt *option)
 		return 1;
 	state->vetoed = option->optname;
 	return !is_promoted(state) || option_note(state);
+}
+
+/* The context is the kernel's struct sock, as CO-RE may read it. */
+SEC("cgroup/sock_release")
+int socket_released(struct bpf_sock *sk)
+{
+	const struct shunt_socket_state *state = bpf_sk_storage_get(&states, sk, NULL, 0);
+
+	if (state)
+		unread_note(state, (struct sock *)sk);
+	return 1;
 }

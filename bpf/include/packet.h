@@ -20,6 +20,8 @@
 struct packet {
 	struct bpf_sock_tuple tuple;
 	__u32 tuple_size;
+	__u32 tcp_offset;	   /* of its header */
+	bool is_end;		   /* it ends its sender's stream */
 	struct shunt_flow_key key; /* of the receiver; scope is 0 */
 };
 
@@ -59,7 +61,7 @@ static __always_inline void flow_key_swap(struct shunt_flow_key *to, const struc
 /*
  * Fills a zeroed packet from an Ethernet device (lo counts as one). False: not a segment of an established
  * connection that is of interest: no TCP, IPv4 options, IPv6 extension headers, SYN, FIN, RST, headers
- * outside the linear part.
+ * outside the linear part. Whether it is an end is told all the same.
  */
 static __always_inline bool packet_parse(struct __sk_buff *skb, struct packet *packet)
 {
@@ -103,6 +105,8 @@ static __always_inline bool packet_parse(struct __sk_buff *skb, struct packet *p
 	}
 	key->local_port = bpf_ntohs(tcp->dest);
 	key->remote_port = bpf_ntohs(tcp->source);
+	packet->tcp_offset = (void *)tcp - data;
+	packet->is_end = tcp->fin && !tcp->syn && !tcp->rst;
 	return !tcp->syn && !tcp->fin && !tcp->rst;
 }
 

@@ -143,6 +143,43 @@ static void close_unread_after_answer(struct pair *pair)
 	see_take(pair, CLIENT, "afterwards", 10, 0);
 }
 
+static void close_unread_both(struct pair *pair)
+{
+	put(pair, CLIENT, 100, 0);
+	put(pair, SERVER, 30, 0);
+	await_bytes(pair, SERVER, 100);
+	await_bytes(pair, CLIENT, 30);
+	pair_close(pair, SERVER);
+	see_events("events", await_events(pair->fd[CLIENT], POLLHUP), true);
+	see_drain(pair, CLIENT, "what was there", 100);
+}
+
+/* Of a socket whose stream was ended by shutdown(2). */
+static void await_end_acknowledged(int fd)
+{
+	struct tcp_info info = {.tcpi_state = TCP_FIN_WAIT1};
+	socklen_t size = sizeof(info);
+
+	for (int i = 0; i < 1000 && info.tcpi_state == TCP_FIN_WAIT1; i++) {
+		poll(NULL, 0, 1);
+		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+			die("TCP_INFO");
+	}
+}
+
+/* Its stream was ended before: nothing but a reset is left to say. */
+static void close_unread_after_shutdown(struct pair *pair)
+{
+	put(pair, CLIENT, 100, 0);
+	await_bytes(pair, SERVER, 100);
+	shutdown(pair->fd[SERVER], SHUT_WR);
+	await_end_acknowledged(pair->fd[SERVER]);
+	pair_close(pair, SERVER);
+	see("told of it", "%s", is_told_of_error(pair->fd[CLIENT]) ? "yes" : "no");
+	await_events(pair->fd[CLIENT], POLLRDHUP);
+	see_take(pair, CLIENT, "read", 10, 0);
+}
+
 static void write_to_closed(struct pair *pair)
 {
 	char label[16];
@@ -199,6 +236,17 @@ static void reset_idle(struct pair *pair)
 	see_take(pair, SERVER, "read", 10, 0);
 	see_result("write", put(pair, SERVER, 1, 0));
 	see_result("shutdown", shutdown(pair->fd[SERVER], SHUT_RDWR));
+}
+
+static void reset_then_write(struct pair *pair)
+{
+	put(pair, CLIENT, 100, 0);
+	see_drain(pair, SERVER, "read", 100);
+	reset(pair, SERVER);
+	await_events(pair->fd[CLIENT], POLLHUP);
+	see_result("write after a reset", put(pair, CLIENT, 1, 0));
+	see_take(pair, CLIENT, "afterwards", 200, 0);
+	see_result("another write", put(pair, CLIENT, 1, 0));
 }
 
 static void reset_unsent(struct pair *pair)
@@ -275,11 +323,14 @@ const struct semantic end_cases[] = {
     {"close-unread", NULL, close_unread},
     {"close-unread-partly", NULL, close_unread_partly},
     {"close-unread-after-answer", NULL, close_unread_after_answer},
+    {"close-unread-both", NULL, close_unread_both},
+    {"close-unread-after-shutdown", NULL, close_unread_after_shutdown},
     {"write-to-closed", NULL, write_to_closed},
     {"sigpipe", NULL, broken_pipe},
     {"reset-with-bytes", NULL, reset_with_bytes},
     {"reset-idle", NULL, reset_idle},
-    {"reset-then-write", NULL, reset_unsent},
+    {"reset-then-write", NULL, reset_then_write},
+    {"reset-then-write-unread", NULL, reset_unsent},
     {"linger", NULL, linger},
     {"both-close", NULL, both_close},
     {"disconnect", NULL, disconnect},

@@ -13,7 +13,8 @@ type OutcomeName = Exclude<keyof typeof Outcome, 'COUNT'>;
 /** Who promotes: the program of tc, or the iterator that it wakes. */
 export type Promotion = 'tc' | 'iterator';
 
-const PROGRAMS = ['redirect', 'socket_events', 'socket_options'];
+const CGROUP_PROGRAMS = ['socket_events', 'socket_options', 'socket_released'];
+const PROGRAMS = ['redirect', ...CGROUP_PROGRAMS];
 
 /** Early, so that a probe is short; a queue that is larger than what any probe leaves in it. */
 const SETTINGS = { paused: 0, promoteAfterSegments: 2, maxQueuedBytes: 256 * 1024 } as const;
@@ -38,7 +39,7 @@ export class FastPath implements Disposable {
     if (unset === undefined) throw new RangeError('an array map has no element 0');
     settings.set(0, { ...unset, ...SETTINGS });
     object.program('redirect').attachToMap(object.map(maps.sockets), 'sk_msg');
-    for (const name of ['socket_events', 'socket_options']) undo.use(object.program(name).attachCgroup(cgroup));
+    for (const name of CGROUP_PROGRAMS) undo.use(object.program(name).attachCgroup(cgroup));
     if (promotion === 'iterator') {
       const iterator = undo.use(MapIterator.attach(object.program('enter'), object.map(maps.wanted)));
       undo.use(iterator.runOnRecords(object.map(maps.nominations)));

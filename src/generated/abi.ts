@@ -859,6 +859,13 @@ export const maps = {
     valueCodec: SocketState,
     maxEntries: 0,
   } satisfies MapDefinition<number, SocketState>,
+  unreadEnds: {
+    name: 'unread_ends',
+    type: 'LRU_HASH',
+    keyCodec: FlowKey,
+    valueCodec: u64,
+    maxEntries: 8192,
+  } satisfies MapDefinition<FlowKey, bigint>,
   verdicts: {
     name: 'verdicts',
     type: 'HASH',
