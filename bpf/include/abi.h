@@ -11,7 +11,7 @@
 #ifndef SHUNT_ABI_H
 #define SHUNT_ABI_H
 
-#define SHUNT_ABI_VERSION 12
+#define SHUNT_ABI_VERSION 13
 
 /* Map `settings`, ARRAY[1]. All zero: nothing is promoted, captured destinations are refused. */
 struct shunt_settings {
@@ -101,10 +101,10 @@ enum shunt_outcome {
 	SHUNT_OUTCOME_READER_EDGE = 8,	   /* waits edge-triggered and is not known to be greedy */
 	SHUNT_OUTCOME_READER_UNKNOWN = 9,  /* how it waits cannot be seen */
 	SHUNT_OUTCOME_READER_REFUSED = 10, /* its cgroup says never */
-	SHUNT_OUTCOME_FAILED = 11,  /* the kernel refused the redirect, or the sender had ended its stream */
-	SHUNT_OUTCOME_OPTION = 12,  /* one end set an option after promotion that redirects would break */
-	SHUNT_OUTCOME_POLICY = 13,  /* the connection would be refused by now */
-	SHUNT_OUTCOME_REFRESH = 14, /* so that who watches the packets sees that the connection lives */
+	SHUNT_OUTCOME_FAILED = 11,   /* the kernel refused the redirect, or the sender had ended its stream */
+	SHUNT_OUTCOME_OPTION = 12,   /* one end set an option after promotion that redirects would break */
+	SHUNT_OUTCOME_POLICY = 13,   /* the connection would be refused by now */
+	SHUNT_OUTCOME_REFRESH = 14,  /* so that who watches the packets sees that the connection lives */
 	SHUNT_OUTCOME_TCP_ONLY = 15, /* its sender asked for what TCP alone does: MSG_MORE, TCP_CORK, … */
 	SHUNT_OUTCOME_COUNT = 16,
 };
@@ -184,7 +184,8 @@ struct shunt_socket_state {
 	__u32 look_again_segments;
 	__u32 seen_level;      /* 1: was waiting level-triggered when it was promoted */
 	__u32 peer_seen_level; /* 1: the peer was last seen waiting level-triggered */
-	__u32 peer_refusal;    /* enum shunt_outcome: why the peer is not promoted; 0: not known */
+	__u32 peer_refusal;    /* enum shunt_outcome: why the peer is not promoted (OPTION: for good); 0: not
+				  known, or it may be */
 	__u32 queued_bytes;    /* in the peer's queue with the message that was redirected last; no less where
 				  the kernel does not count: what was redirected since it was seen empty */
 	__u32 linked_seq;      /* the peer's copied_seq when it was linked; while it is still that, nothing is
@@ -223,7 +224,7 @@ enum shunt_counter {
 	    44,				/* promoted, and O_NONBLOCK cleared since: its recv may say EAGAIN */
 	SHUNT_COUNTER_OPTION_LATE = 45, /* an option of REFUSED_OPTION, or a ULP, set after promotion */
 	SHUNT_COUNTER_REFUSED_PEER =
-	    46, /* the other end is no member's of this node, or was not looked at yet */
+	    46, /* the other end is no member's of this node, was not looked at yet, or is refused */
 	/* capture */
 	SHUNT_COUNTER_CONNECT_CAPTURED = 48,
 	SHUNT_COUNTER_CONNECT_PASSED = 49,

@@ -3,7 +3,9 @@
 #ifndef SHUNT_FASTPATH_PROMOTION_H
 #define SHUNT_FASTPATH_PROMOTION_H
 
+#include "fastpath_agreement.h"
 #include "fastpath_flow.h"
+#include "fastpath_link.h"
 #include "fastpath_member.h"
 #include "fastpath_nomination.h"
 #include "packet.h"
@@ -16,9 +18,12 @@
 
 #define EBUSY 16 /* another one makes, or has made, the socket one of a socket map */
 #define EEXIST 17
-/* One whose peer was not met yet is looked at with each segment for so long: the peer's turn comes with its
- * next one. */
+/* One that waits for its peer is looked at with each segment for so long: the peer's turn comes with its next
+ * one. */
 #define MEETING_NS 20000000ULL
+/* And later: after so many segments when both may be promoted, else after a part of what it received. */
+#define MEETING_SEGMENTS 4
+#define MEETING_SHARE 8
 
 #define EOPNOTSUPP 95 /* of a socket that is no longer established */
 
@@ -154,6 +159,7 @@ static __always_inline long socket_enter(void *sk, struct tcp_sock *tcp, struct 
 	if (!error) {
 		/* Not before it is entered: the processor that did not enter it must not undo this. The peer
 		 * links only what is promoted; if it looked in between, this one links. */
+		state->peer_refusal = 0;
 		state->phase = SHUNT_PHASE_PROMOTED;
 		if (state->vetoed) /* by now, and socket_options did not see the phase */
 			option_note(state);
@@ -189,20 +195,6 @@ static __always_inline bool is_entered(const struct shunt_flow_key *key,
 	return is_same;
 }
 
-/* Was the peer looked at, too? `met` may have forgotten one that was promoted since. */
-static __always_inline bool is_peer_met(const struct shunt_flow_key *peer_key)
-{
-	struct bpf_sock *peer;
-
-	if (bpf_map_lookup_elem(&met, peer_key))
-		return true;
-	peer = bpf_map_lookup_elem(&sockets, peer_key);
-	if (!peer)
-		return false;
-	bpf_sk_release(peer);
-	return true;
-}
-
 /* Who enters a socket that may be promoted: the program of tc itself, or `enter`, which it asks to. */
 enum entering {
 	ENTERS,
@@ -219,12 +211,12 @@ static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_so
 					    struct shunt_flow_key *key, enum entering entering)
 {
 	__u32 refused = promotion_refusal(tcp, state, reader);
+	bool agree = peers_agree(state, key, refused, reader);
 	long error;
 
 	if (refused != SHUNT_COUNTER_PROMOTED)
 		return refused;
-	/* In a socket hash each message costs more, and some options are lost: not for nothing. */
-	if (!is_peer_met(&state->peer_key))
+	if (!agree)
 		return SHUNT_COUNTER_REFUSED_PEER;
 	state->cookie = socket_cookie(skb, sk, (struct sock *)tcp);
 	if (!state->cookie)
@@ -238,93 +230,6 @@ static __always_inline __u32 socket_promote(struct __sk_buff *skb, struct bpf_so
 	if (error == -EBUSY || (error == -EEXIST && is_entered(key, state)))
 		return 0;
 	return enter_result(state, error);
-}
-
-/* Refusals that may pass (blocking also means "not accepted yet"; full: also that the key is still another
- * one's), as the reason that the peer's messages get. */
-static __always_inline enum shunt_outcome passing_refusal(__u32 refused)
-{
-	switch (refused) {
-	case SHUNT_COUNTER_REFUSED_BLOCKING:
-		return SHUNT_OUTCOME_READER_BLOCKING;
-	case SHUNT_COUNTER_REFUSED_EDGE:
-		return SHUNT_OUTCOME_READER_EDGE;
-	case SHUNT_COUNTER_REFUSED_WAITING:
-		return SHUNT_OUTCOME_READER_UNKNOWN;
-	case SHUNT_COUNTER_REFUSED_FULL:
-	case SHUNT_COUNTER_REFUSED_PEER:
-		return SHUNT_OUTCOME_UNLINKED;
-	default:
-		return 0;
-	}
-}
-
-/*
- * Has the receiver got what the sender had acknowledged, and no more than the sender wrote? Read in this
- * order it is always true of the two ends of one connection, whatever moves meanwhile. Not snd_nxt: that is
- * advanced only after the segment was handed to the device, and on this machine it may have arrived by then.
- */
-static __always_inline bool is_received(struct tcp_sock *sender, struct tcp_sock *receiver)
-{
-	__u32 acknowledged = READ_ONCE(sender->snd_una);
-	__u32 received = READ_ONCE(receiver->rcv_nxt);
-	__u32 written = READ_ONCE(sender->write_seq);
-
-	return received - acknowledged <= written - acknowledged;
-}
-
-static __always_inline void state_link(struct shunt_socket_state *state,
-				       const struct shunt_socket_state *peer_state, struct tcp_sock *peer)
-{
-	if (!state->client_cgroup_id) {
-		state->original = peer_state->original;
-		state->client_cgroup_id = peer_state->client_cgroup_id;
-	}
-	state->peer = (__u64)peer;
-	state->peer_cgroup_id = peer_state->cgroup_id;
-	state->peer_seen_level = peer_state->seen_level;
-	state->linked_seq = READ_ONCE(peer->copied_seq);
-	state->refreshed_jiffies = bpf_jiffies64();
-	state->peer_cookie = peer_state->cookie;
-	state->refusal = 0;
-	state->phase = SHUNT_PHASE_LINKED;
-	flow_link(state);
-}
-
-/* For people: why the last look did not promote or link the socket (0: it did), and since when that is so. */
-static __always_inline void refusal_set(struct shunt_socket_state *state, __u32 refusal)
-{
-	if (refusal && state->refusal == refusal)
-		return;
-	state->refusal = refusal;
-	state->since_ns = bpf_ktime_get_ns();
-}
-
-/*
- * Whoever is promoted second links both. Two that are promoted at the same instant may both do it, with the
- * same result; LINKED then counts twice.
- */
-static __always_inline void socket_link(struct shunt_socket_state *state, struct tcp_sock *tcp)
-{
-	struct bpf_sock *peer = bpf_map_lookup_elem(&sockets, &state->peer_key);
-	struct shunt_socket_state *peer_state;
-	struct tcp_sock *peer_tcp;
-
-	if (!peer)
-		return;
-	peer_state = bpf_sk_storage_get(&states, peer, NULL, 0);
-	peer_tcp = bpf_skc_to_tcp_sock(peer);
-	if (peer_state && peer_tcp && peer_state->phase == SHUNT_PHASE_PROMOTED) {
-		if (is_received(tcp, peer_tcp) && is_received(peer_tcp, tcp)) {
-			state_link(state, peer_state, peer_tcp);
-			state_link(peer_state, state, tcp);
-			count(SHUNT_COUNTER_LINKED, 1);
-		} else {
-			refusal_set(state, SHUNT_COUNTER_REFUSED_SEQUENCE);
-			count(SHUNT_COUNTER_REFUSED_SEQUENCE, 1);
-		}
-	}
-	bpf_sk_release(peer);
 }
 
 /* Tells a promoted peer, for people, whose socket it talks to and why its messages are not redirected. */
@@ -345,16 +250,21 @@ static __always_inline void refusal_tell(struct shunt_socket_state *state, enum 
 }
 
 /*
- * Who waits in poll(2) is seen only at that instant, so every segment is a chance; all else changes rarely,
- * if ever.
+ * Who waits in poll(2) is seen only at that instant, so every segment is a chance. One that waits for its
+ * peer is to follow it soon. All else changes rarely, if ever.
  */
 static __always_inline __u32 look_again(const struct shunt_socket_state *state, __u32 segments, __u32 refused)
 {
-	if (refused == SHUNT_COUNTER_REFUSED_PEER && bpf_ktime_get_ns() - state->since_ns < MEETING_NS)
-		return segments;
+	__u32 more = segments;
+
 	if (refused == SHUNT_COUNTER_REFUSED_WAITING)
-		return segments + 1;
-	return segments + (segments < LOOK_AGAIN_SEGMENTS_MAX ? segments : LOOK_AGAIN_SEGMENTS_MAX);
+		more = 1;
+	if (refused == SHUNT_COUNTER_REFUSED_PEER) {
+		if (bpf_ktime_get_ns() - state->since_ns < MEETING_NS)
+			return segments;
+		more = state->peer_refusal ? segments / MEETING_SHARE + 1 : MEETING_SEGMENTS;
+	}
+	return segments + (more < LOOK_AGAIN_SEGMENTS_MAX ? more : LOOK_AGAIN_SEGMENTS_MAX);
 }
 
 /* True: promoted now, or before. */
@@ -366,19 +276,18 @@ static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *s
 
 	if (state->phase == SHUNT_PHASE_NEW) {
 		enum shunt_outcome why;
-		__u32 yes = 1;
 
 		if (is_namespaced(key))
 			key->scope = namespace_cookie((struct sock *)tcp);
 		flow_key_swap(&state->peer_key, key);
 		state->cgroup_id = membership->cgroup_id;
-		bpf_map_update_elem(&met, key, &yes, BPF_ANY);
 #ifdef SHUNT_TEST_SLOW_PROMOTION /* a test makes two processors meet here */
 		for (int i = 0; i < SHUNT_TEST_SLOW_PROMOTION; i++)
 			bpf_ktime_get_ns();
 #endif
 		result = socket_promote(skb, sk, tcp, state, membership->reader, key, entering);
-		if (!result)
+		/* Else another processor promoted or nominated it meanwhile. */
+		if (!result || (result != SHUNT_COUNTER_PROMOTED && state->phase != SHUNT_PHASE_NEW))
 			return false;
 		count(result, 1);
 		if (result != SHUNT_COUNTER_PROMOTED) {

@@ -56,18 +56,6 @@ struct {
 	__type(value, __u64);
 } sockets SEC(".maps");
 
-/*
- * Members' sockets that promotion looked at. LRU: one that was forgotten before its peer was looked at is
- * entered again by its next look; one that is left of a closed connection lets a socket of the same addresses
- * be promoted in vain. 2 MiB.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct shunt_flow_key);
-	__type(value, __u32);
-} met SEC(".maps");
-
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

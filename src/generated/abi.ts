@@ -758,9 +758,9 @@ export const maps = {
     name: 'met',
     type: 'LRU_HASH',
     keyCodec: FlowKey,
-    valueCodec: u32,
+    valueCodec: opaque(16),
     maxEntries: 16384,
-  } satisfies MapDefinition<FlowKey, number>,
+  } satisfies MapDefinition<FlowKey, Uint8Array>,
   mirrorControl: {
     name: 'mirror_control',
     type: 'ARRAY',

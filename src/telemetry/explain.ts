@@ -98,7 +98,7 @@ function notLookedAt({ fastPath, workloadPaused, segmentsIn, state }: SocketFact
   ];
 }
 
-function refusalOf({ program, pid }: SocketFacts, state: SocketState): string {
+function refusalOf({ program, pid, peerWorkload }: SocketFacts, state: SocketState): string {
   const who = `(${program}, pid ${pid})`;
   switch (state.refusal) {
     case Counter.REFUSED_BLOCKING:
@@ -116,7 +116,7 @@ function refusalOf({ program, pid }: SocketFacts, state: SocketState): string {
         ? `${optionName(state.vetoed)} was set`
         : 'SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF, SO_TIMESTAMP(ING), TCP_INQ, TCP_REPAIR or a filter is set';
     case Counter.REFUSED_PEER:
-      return 'the other end is of no workload or proxy of this node, or received too few segments yet';
+      return peerRefusal(state, peerWorkload);
     case Counter.REFUSED_FULL:
       return 'the table of promoted sockets is full';
     case Counter.REFUSED_COOKIE:
@@ -124,6 +124,16 @@ function refusalOf({ program, pid }: SocketFacts, state: SocketState): string {
     default:
       return 'it was about to close';
   }
+}
+
+/** A socket is promoted together with its peer, or not at all. */
+function peerRefusal({ peerCgroupId, peerRefusal }: SocketState, peerWorkload: string | undefined): string {
+  if (peerCgroupId === 0n)
+    return 'the other end is of no workload or proxy of this node, or received too few segments yet';
+  const peer = peerWorkload === undefined ? 'the other end' : `the other end, of ${peerWorkload},`;
+  if (peerRefusal === 0) return `${peer} may be promoted, and is yet to be looked at again`;
+  if (peerRefusal === Outcome.OPTION) return `${peer} has an option or a protocol that redirects would break`;
+  return `${peer} is not promoted: ${OUTCOME_MEANINGS[peerRefusal]}`;
 }
 
 function promoted(facts: SocketFacts, state: SocketState): [string, ...string[]] {

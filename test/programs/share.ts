@@ -64,10 +64,12 @@ function reasonOf(bytes: Readonly<Record<string, number>>, refusal: string | und
   return reason === 'unlinked' ? (refusal ?? reason) : reason;
 }
 
-/** "waiting" passes for most; it is the reason only when there is no other. */
+/** What passes for most, and what is said of the peer of one that is refused: the reason only when there is no other. */
+const LESSER: readonly string[] = ['refused-waiting', 'refused-peer'];
+
 function refusalOf(counters: Readonly<Record<string, number>>): string | undefined {
   const refusals = Object.entries(counters).filter(([name]) => name.startsWith('refused-'));
-  return largest(refusals.filter(([name]) => name !== 'refused-waiting')) ?? largest(refusals);
+  return largest(refusals.filter(([name]) => !LESSER.includes(name))) ?? largest(refusals);
 }
 
 function largest(entries: readonly (readonly [string, number])[]): string | undefined {

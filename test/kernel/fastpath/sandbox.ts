@@ -19,7 +19,8 @@ export const IPV6 = { a: 'fd96::1', b: 'fd96::2' } as const;
 
 export interface SandboxOptions
   extends Pick<FastPathOptions, 'object' | 'settings' | 'promotion' | 'promotesNominees'> {
-  /** How readers in `server` are treated. Default AUTO; those in `client` always are. */
+  /** How readers in these cgroups are treated. Default AUTO. */
+  readonly client?: (typeof Reader)[keyof typeof Reader];
   readonly server?: (typeof Reader)[keyof typeof Reader];
 }
 
@@ -58,7 +59,7 @@ export class Sandbox implements AsyncDisposable {
       );
       this.fastPath = FastPath.load({ ...options, cgroup: this.#cgroup(), devices });
       this.#undo.use(this.fastPath);
-      this.fastPath.addMember(this.cgroup('client'), Reader.AUTO);
+      this.fastPath.addMember(this.cgroup('client'), options.client ?? Reader.AUTO);
       this.fastPath.addMember(this.cgroup('server'), options.server ?? Reader.AUTO);
     } catch (error) {
       void this.#undo.disposeAsync();

@@ -102,6 +102,29 @@ describe('the answer about a socket', () => {
       'waiting: refused so far: the reader waits edge-triggered and is not known to read until EAGAIN (nginx, pid 12)',
     ],
     [
+      'whose peer was not met',
+      { state: { ...STATE, refusal: Counter.REFUSED_PEER } },
+      'waiting: refused so far: the other end is of no workload or proxy of this node, or received too few segments yet',
+    ],
+    [
+      'whose peer waits edge-triggered',
+      {
+        state: { ...STATE, refusal: Counter.REFUSED_PEER, peerCgroupId: 2n, peerRefusal: Outcome.READER_EDGE },
+        peerWorkload: 'default/web',
+      },
+      'waiting: refused so far: the other end, of default/web, is not promoted: the reader at the other end waits edge-triggered',
+    ],
+    [
+      'whose peer is refused for good',
+      { state: { ...STATE, refusal: Counter.REFUSED_PEER, peerCgroupId: 2n, peerRefusal: Outcome.OPTION } },
+      'waiting: refused so far: the other end has an option or a protocol that redirects would break',
+    ],
+    [
+      'whose peer has agreed',
+      { state: { ...STATE, refusal: Counter.REFUSED_PEER, peerCgroupId: 2n } },
+      'waiting: refused so far: the other end may be promoted, and is yet to be looked at again',
+    ],
+    [
       'that waits to be entered',
       { state: { ...STATE, phase: Phase.WANTED, sinceNs: 0n } },
       'waiting: may be promoted: waits for the supervisor to enter it in the socket hash, as on this kernel only it may',
