@@ -118,7 +118,8 @@ static __always_inline bool is_buffer_short(struct sock *reader, __u32 bytes)
 
 	if (bytes <= most / BUFFER_SHARE)
 		return false;
-	if (!(BPF_CORE_READ_BITFIELD_PROBED(reader, sk_userlocks) & SOCK_RCVBUF_LOCK)) {
+	if (!(BPF_CORE_READ_BITFIELD_PROBED(reader, sk_userlocks) & SOCK_RCVBUF_LOCK) &&
+	    may_buffers_grow(reader)) {
 		end = BPF_CORE_READ(reader, __sk_common.skc_net.net, ipv4.sysctl_tcp_rmem[2]);
 		most = end > most ? end : most;
 	}

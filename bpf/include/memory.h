@@ -38,6 +38,21 @@ static __always_inline bool is_machine_short(struct sock *reader, __u32 bytes)
 	return pressure || pages + (bytes >> PAGE_SHIFT) + MARGIN_PAGES > most;
 }
 
+/*
+ * May a receive buffer grow, now and while what is put into it is read? The kernel lets none grow from the
+ * first value of net.ipv4.tcp_mem on. Other sockets may take what is left meanwhile: half of it is left to
+ * them.
+ */
+static __always_inline bool may_buffers_grow(struct sock *reader)
+{
+	struct proto *tcp = BPF_CORE_READ(reader, __sk_common.skc_prot);
+	unsigned long pages = 0, end = 0;
+
+	bpf_probe_read_kernel(&pages, sizeof(pages), BPF_CORE_READ(tcp, memory_allocated));
+	bpf_probe_read_kernel(&end, sizeof(end), BPF_CORE_READ(tcp, sysctl_mem));
+	return pages + MARGIN_PAGES < end / 2;
+}
+
 /* Would so many bytes in the reader's queue come near a limit of one of its cgroups? */
 static __always_inline bool is_cgroup_short(struct sock *reader, __u32 bytes)
 {

@@ -2,12 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { allNeed } from '../../support/capabilities.ts';
+import { TcpMemory, tcpPagesHeld } from '../../support/tcp-memory.ts';
 import type { Peer } from './peer.ts';
 import { IPS, Sandbox, type Side } from './sandbox.ts';
 
 allNeed('fast path');
 
 const KIB = 1024;
+const PAGE_BYTES = 4096;
 const MESSAGE = 16 * KIB;
 const CREDIT = 1024 * KIB;
 const BUFFER = 128 * KIB;
@@ -78,4 +80,36 @@ test.each([
   expect((await server.do('read', sent, 10_000)).bytes).toBe(sent);
   expect(segmentsDropped(sandbox, side)).toBe(0);
   expect(sandbox.fastPath.bytes('REDIRECTED') - redirected).toBeGreaterThan(0);
+});
+
+test('nor when the kernel falls short of memory, and lets no buffer grow, while the reader is stopped', async () => {
+  await using sandbox = new Sandbox({ settings: { maxQueuedBytes: CREDIT } });
+  const { client, server } = await sandbox.pair({ sides: ['a', 'b'], ip: IPS.b });
+  const hoarders = [await sandbox.pair(), await sandbox.pair(), await sandbox.pair()];
+  const fill = async (sender: Peer): Promise<number> => {
+    let sent = 0;
+    for (let written = 1; written > 0; sent += written) written = (await sender.do('write', MESSAGE)).bytes;
+    return sent;
+  };
+  // By TCP: so much that what is redirected afterwards does not count beside it.
+  sandbox.fastPath.change({ paused: 1 });
+  const hoarded = await Promise.all(hoarders.map((hoarder) => fill(hoarder.client)));
+  const held = tcpPagesHeld();
+  expect(held).toBeGreaterThan(4 * (CREDIT / PAGE_BYTES));
+  sandbox.fastPath.change({ paused: 0 });
+  const redirected = sandbox.fastPath.bytes('REDIRECTED');
+  let sent: number;
+  {
+    await using memory = await TcpMemory.take();
+    // Not short of memory yet, and not far from it.
+    memory.shorten(Math.ceil(1.5 * held));
+    sent = 0;
+    while (sandbox.fastPath.messages('CREDIT') === 0) sent += (await client.do('write', MESSAGE)).bytes;
+    memory.shorten(1);
+    sent += await fill(client);
+    await server.do('read', sent, 10_000);
+  }
+  expect(segmentsDropped(sandbox, 'b')).toBe(0);
+  expect(sandbox.fastPath.bytes('REDIRECTED') - redirected).toBeGreaterThan(0);
+  for (const [index, hoarder] of hoarders.entries()) await hoarder.server.do('read', hoarded[index] ?? 0, 10_000);
 });
