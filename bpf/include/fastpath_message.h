@@ -83,7 +83,7 @@ static __always_inline __u32 queued_bytes(struct shunt_socket_state *state, stru
 	struct sk_psock *psock = socket_psock(reader);
 
 	if (bpf_core_field_exists(psock->msg_tot_len))
-		return BPF_CORE_READ(psock, msg_tot_len);
+		return READ(psock, msg_tot_len);
 	if (is_empty(&psock->ingress_msg))
 		state->queued_bytes = 0;
 	return state->queued_bytes;
@@ -97,7 +97,7 @@ static __always_inline __u32 queued_bytes(struct shunt_socket_state *state, stru
 static __always_inline bool is_handed_over(const struct shunt_socket_state *state, struct tcp_sock *sender,
 					   struct tcp_sock *reader)
 {
-	__u32 copied = BPF_CORE_READ(reader, copied_seq);
+	__u32 copied = READ(reader, copied_seq);
 
 	return copied == sender->write_seq && copied != state->linked_seq;
 }
@@ -113,19 +113,18 @@ static __always_inline bool is_handed_over(const struct shunt_socket_state *stat
 static __always_inline bool is_buffer_short(struct sock *reader, __u32 bytes)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)reader;
-	__u32 most = BPF_CORE_READ(reader, sk_rcvbuf), end;
+	__u32 most = READ(reader, sk_rcvbuf), end;
 	__s32 window;
 
 	if (bytes <= most / BUFFER_SHARE)
 		return false;
-	if (!(BPF_CORE_READ_BITFIELD_PROBED(reader, sk_userlocks) & SOCK_RCVBUF_LOCK) &&
-	    may_buffers_grow(reader)) {
-		end = BPF_CORE_READ(reader, __sk_common.skc_net.net, ipv4.sysctl_tcp_rmem[2]);
+	if (!(READ_BITFIELD(reader, sk_userlocks) & SOCK_RCVBUF_LOCK) && may_buffers_grow(reader)) {
+		end = READ(reader, __sk_common.skc_net.net, ipv4.sysctl_tcp_rmem[2]);
 		most = end > most ? end : most;
 	}
 	if (bytes > most / 2)
 		return true;
-	window = BPF_CORE_READ(tcp, rcv_wup) + BPF_CORE_READ(tcp, rcv_wnd) - BPF_CORE_READ(tcp, rcv_nxt);
+	window = READ(tcp, rcv_wup) + READ(tcp, rcv_wnd) - READ(tcp, rcv_nxt);
 	return window > 0 && bytes + window + window / BUFFER_SHARE > most;
 }
 
@@ -140,7 +139,7 @@ static __always_inline bool is_alone(struct shunt_socket_state *state, struct so
 {
 	if (!state->crowded && (!state->writer || state->writer == bpf_get_current_pid_tgid()))
 		return true;
-	if (BPF_CORE_READ(socket_psock(sender), refcnt.refs.counter) > REFERENCES_ALONE)
+	if (READ(socket_psock(sender), refcnt.refs.counter) > REFERENCES_ALONE)
 		return false;
 	state->crowded = 0;
 	state->writer = 0;
@@ -202,8 +201,8 @@ message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct 
 	standing_renew(state, config);
 	if (alone && state->standing != SHUNT_OUTCOME_REDIRECTED)
 		return state->standing;
-	reader = BPF_CORE_READ(peer, sk_socket);
-	if (!reader || (__u64)BPF_CORE_READ(peer, __sk_common.skc_cookie.counter) != state->peer_cookie)
+	reader = READ(peer, sk_socket);
+	if (!reader || (__u64)READ(peer, __sk_common.skc_cookie.counter) != state->peer_cookie)
 		return SHUNT_OUTCOME_STALE_PEER;
 	/* What lasts before what passes, so that people see the reason that they can do something about. */
 	outcome = reader_outcome(state, reader);

@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 #include "abi.h"
 #include "kernel.h"
+#include "reading.h"
 #include "shared_maps.h"
 
 #define O_NONBLOCK 04000
@@ -79,7 +80,7 @@ static __always_inline bool is_promoted(const struct shunt_socket_state *state)
 
 static __always_inline bool is_nonblocking(struct socket *socket)
 {
-	return BPF_CORE_READ(socket, file, f_flags) & O_NONBLOCK;
+	return READ(socket, file, f_flags) & O_NONBLOCK;
 }
 
 #endif

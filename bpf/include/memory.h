@@ -13,6 +13,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include "kernel.h"
+#include "reading.h"
 
 #define PAGE_SHIFT 12 /* or more: then the margin is larger */
 /* Kept free below each limit; the kernel takes up to 64 pages at once for each processor. */
@@ -29,12 +30,11 @@
  */
 static __always_inline bool is_machine_short(struct sock *reader, __u32 bytes)
 {
-	struct proto *tcp = BPF_CORE_READ(reader, __sk_common.skc_prot);
-	unsigned long pressure = 0, pages = 0, most = 0;
+	struct proto *tcp = READ(reader, __sk_common.skc_prot);
+	__u64 pressure = word_read(READ(tcp, memory_pressure));
+	__u64 pages = word_read(READ(tcp, memory_allocated));
+	__u64 most = word_read(READ(tcp, sysctl_mem) + 1);
 
-	bpf_probe_read_kernel(&pressure, sizeof(pressure), BPF_CORE_READ(tcp, memory_pressure));
-	bpf_probe_read_kernel(&pages, sizeof(pages), BPF_CORE_READ(tcp, memory_allocated));
-	bpf_probe_read_kernel(&most, sizeof(most), BPF_CORE_READ(tcp, sysctl_mem) + 1);
 	return pressure || pages + (bytes >> PAGE_SHIFT) + MARGIN_PAGES > most;
 }
 
@@ -45,11 +45,10 @@ static __always_inline bool is_machine_short(struct sock *reader, __u32 bytes)
  */
 static __always_inline bool may_buffers_grow(struct sock *reader)
 {
-	struct proto *tcp = BPF_CORE_READ(reader, __sk_common.skc_prot);
-	unsigned long pages = 0, end = 0;
+	struct proto *tcp = READ(reader, __sk_common.skc_prot);
+	__u64 pages = word_read(READ(tcp, memory_allocated));
+	__u64 end = word_read(READ(tcp, sysctl_mem));
 
-	bpf_probe_read_kernel(&pages, sizeof(pages), BPF_CORE_READ(tcp, memory_allocated));
-	bpf_probe_read_kernel(&end, sizeof(end), BPF_CORE_READ(tcp, sysctl_mem));
 	return pages + MARGIN_PAGES < end / 2;
 }
 
@@ -61,17 +60,17 @@ static __always_inline bool is_cgroup_short(struct sock *reader, __u32 bytes)
 
 	if (bytes <= LIMITS_FROM_BYTES || !bpf_core_field_exists(reader->sk_memcg))
 		return false;
-	cgroup = BPF_CORE_READ(reader, sk_memcg);
+	cgroup = READ(reader, sk_memcg);
 	if (!cgroup)
 		return false;
 	counter = __builtin_preserve_access_index(&cgroup->memory);
 	for (int i = 0; i < LIMITS_MAX && counter; i++) {
-		__u64 limit = BPF_CORE_READ(counter, max);
-		__u64 used = BPF_CORE_READ(counter, usage.counter);
+		__u64 limit = READ(counter, max);
+		__u64 used = READ(counter, usage.counter);
 
 		if (used + (bytes >> PAGE_SHIFT) + MARGIN_PAGES > limit)
 			return true;
-		counter = BPF_CORE_READ(counter, parent);
+		counter = READ(counter, parent);
 	}
 	return false;
 }

@@ -5,12 +5,13 @@
 
 #include <bpf/bpf_core_read.h>
 #include "kernel.h"
+#include "reading.h"
 
 #define PSOCK_FLAGS 7UL /* flag bits in sk_user_data */
 
 static __always_inline struct sk_psock *socket_psock(struct sock *sk)
 {
-	return (struct sk_psock *)((unsigned long)BPF_CORE_READ(sk, sk_user_data) & ~PSOCK_FLAGS);
+	return (struct sk_psock *)((unsigned long)READ(sk, sk_user_data) & ~PSOCK_FLAGS);
 }
 
 #endif
