@@ -227,7 +227,8 @@ static __always_inline void socket_closed(struct bpf_sock_ops *ops)
 	state = sk ? bpf_sk_storage_get(&states, sk, NULL, 0) : NULL;
 	if (state && is_promoted(state)) {
 		promoted_end(state);
-		socket_leave(state, (struct sock *)bpf_skc_to_tcp_sock(sk));
+		if (is_aborted(ops->args[0]))
+			socket_leave(state, (struct sock *)bpf_skc_to_tcp_sock(sk));
 	} else if (state)
 		state->phase = SHUNT_PHASE_REFUSED;
 #ifdef SHUNT_TEST_SLOW_CLOSING /* a test lets promotions end here: the socket's state changes afterwards */

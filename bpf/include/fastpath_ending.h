@@ -10,9 +10,11 @@
  * once, for the very socket that it is meant for; where it is lost, or the end never sent, the end stays an
  * end. An end that shutdown(2) sent before the close is an end over TCP too.
  *
- * A socket that TCP has closed (a reset, connect(2) to AF_UNSPEC) and that has nothing redirected to read
- * leaves the socket hash, for TCP's own answers to what a program does with it then. No sender is under way
- * to lose its bytes by that, but one that would lose them to the reset all the same.
+ * A socket that is closed before its own stream ended (a reset, connect(2) to AF_UNSPEC) and that has
+ * nothing redirected to read leaves the socket hash, for TCP's own answers to what a program does with it
+ * then. No sender is under way to lose its bytes by that, but one that would lose them to the reset all the
+ * same. Where its stream was ended in order a thread of the peer may still be about to queue what it sent
+ * before the end.
  */
 #ifndef SHUNT_FASTPATH_ENDING_H
 #define SHUNT_FASTPATH_ENDING_H
@@ -92,6 +94,12 @@ static __always_inline void end_look(struct __sk_buff *skb, struct packet *packe
 		return;
 	bpf_map_delete_elem(&unread_ends, &packet->key);
 	end_to_reset(skb, packet->tcp_offset);
+}
+
+/* Did a socket that is closed now still have a stream to send, in the state before? */
+static __always_inline bool is_aborted(__u32 state)
+{
+	return state == BPF_TCP_ESTABLISHED || state == BPF_TCP_CLOSE_WAIT;
 }
 
 /* TCP has closed the socket, and its lock is held. `sk` may be NULL. */
