@@ -300,7 +300,8 @@ int socket_options(struct bpf_sockopt *option)
 	if (!state)
 		return 1;
 	state->vetoed = option->optname;
-	return !is_promoted(state) || option_note(state);
+	/* The note of a socket that TCP has closed would stay: its end was told. */
+	return !is_promoted(state) || sk->state == BPF_TCP_CLOSE || option_note(state);
 }
 
 /* The context is the kernel's struct sock, as CO-RE may read it. */

@@ -137,6 +137,16 @@ describe('an option that is set after promotion', () => {
     await client.do('close');
     await waitFor('it is forgotten', () => sandbox.fastPath.lateOptions() === 0);
   });
+
+  test('is not noted of a socket that was reset, and still has something to read', async () => {
+    await using sandbox = new Sandbox();
+    const { client, server } = await sandbox.pair();
+    await client.do('write', 64);
+    await client.do('reset');
+    await waitFor('both ended', () => sandbox.fastPath.flows().length === 0);
+    await server.do('option', SOL_SOCKET, SO_RCVLOWAT, 1);
+    expect(sandbox.fastPath.lateOptions()).toBe(0);
+  });
 });
 
 describe('a promoted socket that is made blocking', () => {
