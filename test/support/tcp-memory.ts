@@ -27,17 +27,25 @@ export class TcpMemory implements AsyncDisposable {
     this.restore();
   }
 
-  /** Waits until no other process has it. */
+  /** Waits until no other process has it. One that has it and changes nothing keeps memory as it is. */
   static async take(): Promise<TcpMemory> {
     for (;;) {
-      const lock = createServer().listen(LOCK);
-      try {
-        await once(lock, 'listening');
-        return new TcpMemory(lock);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-        await sleep(LOCK_AGAIN_MS);
-      }
+      const taken = await TcpMemory.tryTake();
+      if (taken !== undefined) return taken;
+      await sleep(LOCK_AGAIN_MS);
+    }
+  }
+
+  /** Undefined: another process has it. */
+  static async tryTake(): Promise<TcpMemory | undefined> {
+    const lock = createServer().listen(LOCK);
+    try {
+      await once(lock, 'listening');
+      return new TcpMemory(lock);
+    } catch (error) {
+      lock.close();
+      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined;
+      throw error;
     }
   }
 

@@ -73,13 +73,15 @@ describe('all is well, and nothing stalls, under a load of all kinds', () => {
       peak = Math.max(peak, tcpPagesHeld());
     }, 50);
     let tally: Tally;
+    let shortages: number;
     try {
-      await using _disturbance = new Disturbance(sandbox.fastPath, kept === 'starved');
+      await using disturbance = new Disturbance(sandbox.fastPath, kept === 'starved');
       tally = await load(sandbox, { server, ip, said, greedy: said === 'greedy' }, REPLAY);
+      shortages = disturbance.shortages;
     } finally {
       clearInterval(timer);
     }
-    const found = JSON.stringify({ ...tally, peakPages: peak, outcomes: sandbox.fastPath.outcomes() });
+    const found = JSON.stringify({ ...tally, peakPages: peak, shortages, outcomes: sandbox.fastPath.outcomes() });
     if (process.env.SHUNT_CHAOS_SECONDS !== undefined) console.log(found);
     expect(tally, found).toMatchObject(ALL_WELL);
     // That it was a load of all kinds, and went both ways.

@@ -13,12 +13,18 @@ export class Disturbance implements AsyncDisposable {
   readonly #starves: boolean;
   readonly #ended: Promise<void>;
   #ending = false;
+  #shortages = 0;
 
   /** Begins at once; `starves`: with shortage of memory. Dispose it: all is as it was. */
   constructor(fastPath: FastPath, starves: boolean) {
     this.#starves = starves;
     this.#fastPath = fastPath;
     this.#ended = this.#run();
+  }
+
+  /** How often memory was short. 0 where another test keeps it as it is. */
+  get shortages(): number {
+    return this.#shortages;
   }
 
   async #run(): Promise<void> {
@@ -33,10 +39,12 @@ export class Disturbance implements AsyncDisposable {
     }
   }
 
-  /** The machine's: the kernel is short of memory for TCP for some milliseconds. */
+  /** The machine's: the kernel is short of memory for TCP for some milliseconds. Not while another test has a say. */
   async #starve(): Promise<void> {
-    await using memory = await TcpMemory.take();
+    await using memory = await TcpMemory.tryTake();
+    if (memory === undefined) return;
     memory.shorten(1);
+    this.#shortages += 1;
     await pause(Math.random() * STARVED_MS_MAX);
   }
 
