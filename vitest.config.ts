@@ -27,6 +27,7 @@ const tiers: Tier[] = [
   { name: 'kernel', include: ['test/kernel/**/*.test.ts'], parallel: false, testTimeoutMs: 120_000 },
   { name: 'e2e', include: ['test/e2e/**/*.test.ts'], parallel: false, testTimeoutMs: 240_000 },
   { name: 'programs', include: ['test/programs/**/*.test.ts'], parallel: false, testTimeoutMs: 240_000 },
+  { name: 'interop', include: ['test/interop/**/*.test.ts'], parallel: false, testTimeoutMs: 240_000 },
 ];
 
 function project({ name, include, parallel, testTimeoutMs }: Tier): TestProjectInlineConfiguration {

@@ -1,11 +1,11 @@
 /** The pure half of scripts/test.ts: its arguments, and the sums of what vitest reported. */
 
 /** In the order in which they run. */
-export const TIERS = ['unit', 'filters', 'kernel', 'e2e', 'programs'] as const;
+export const TIERS = ['unit', 'filters', 'kernel', 'e2e', 'programs', 'interop'] as const;
 export type TierName = (typeof TIERS)[number];
 
 /** Run only when they are named: they take minutes and need programs that scripts/setup does not install. */
-const ONLY_WHEN_NAMED: readonly TierName[] = ['programs'];
+const ONLY_WHEN_NAMED: readonly TierName[] = ['programs', 'interop'];
 
 export interface Totals {
   readonly passed: number;

@@ -21,6 +21,7 @@ describe('parseTestArguments', () => {
 
   it('runs real programs only when asked to', () => {
     expect(parseTestArguments(['programs', 'unit']).tiers).toEqual(['unit', 'programs']);
+    expect(parseTestArguments(['interop']).tiers).toEqual(['interop']);
   });
 
   it('runs the named tiers in their order and forwards the rest to vitest', () => {
