@@ -11,11 +11,12 @@ function verdict({ differs, way }: SemanticCase): string {
   return differs === undefined ? 'the same' : 'differs';
 }
 
-function kernels({ where }: Difference): string {
+function kernels({ where, mended }: Difference): string {
   if (where === undefined) return '';
+  const some = mended ? ', and not in all of those: the newest are mended' : '';
   return 'has' in where
-    ? ' Only where the kernel counts the bytes of a queue.'
-    : ' Only where the kernel does not count the bytes of a queue.';
+    ? ` Only where the kernel counts the bytes of a queue${some}.`
+    : ` Only where the kernel does not count the bytes of a queue${some}.`;
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {

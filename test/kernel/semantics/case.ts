@@ -17,6 +17,8 @@ export interface Difference {
   readonly why: string;
   /** Only where the kernel has this, or lacks it. Default: everywhere. */
   readonly where?: { readonly has: Capability } | { readonly lacks: Capability };
+  /** Some of these kernels have a later fix, which shows in nothing that they could be asked for: no difference there. */
+  readonly mended?: true;
 }
 
 export interface SemanticCase {

@@ -78,6 +78,7 @@ export const PARTS: readonly Part[] = [
           seen: { 'all bad': ['EFAULT', '0'], 'second bad': ['EFAULT', '0'] },
           why: KERNEL_SEND,
           where: { has: 'length of a queue' },
+          mended: true,
         },
       },
       {
@@ -268,6 +269,7 @@ export const PARTS: readonly Part[] = [
           seen: { 'a message': ['100', '0'], 'the rest': ['40', '0'] },
           why: 'Newer kernels count redirected bytes alone. Edge-triggered readers, which could stall on it, are never promoted.',
           where: { has: 'length of a queue' },
+          mended: true,
         },
       },
       { name: 'outq', what: 'SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK' },
