@@ -9,7 +9,8 @@
  * redirect        sk_msg (SK_MSG_VERDICT)                 map `sockets`                    5.10
  * socket_events   sockops                                 workloads' and proxies' cgroups  5.10
  * socket_options  cgroup/setsockopt (CGROUP_SETSOCKOPT)   workloads' and proxies' cgroups  5.10
- * socket_released cgroup/sock_release (CGROUP_INET_SOCK_RELEASE)  workloads' and proxies' cgroups  5.10
+ * socket_answers  cgroup/getsockopt (CGROUP_GETSOCKOPT)   workloads' and proxies' cgroups  5.10
+ * socket_released cgroup/sock_release                     workloads' and proxies' cgroups  5.10
  *
  * Kernels from 7.0 on refuse `promote`: there a program of this type may not enter a socket in a socket hash.
  * `nominate` and `enter` do its work there. While nobody runs `enter` a nominated socket speaks TCP.
@@ -42,6 +43,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include "fastpath_flow.h"
+#include "fastpath_answers.h"
 #include "fastpath_ending.h"
 #include "fastpath_message.h"
 #include "fastpath_promotion.h"
@@ -62,10 +64,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define SO_TIMESTAMP_NEW 63
 #define SO_TIMESTAMPNS_NEW 64
 #define SO_TIMESTAMPING_NEW 65
-#define SOL_TCP 6
-#define TCP_REPAIR 19
-#define TCP_ULP 31
-#define TCP_INQ 36
+#define SOL_TCP IPPROTO_TCP
 
 static __always_inline int segment_seen(struct __sk_buff *skb, enum entering entering)
 {
@@ -302,6 +301,31 @@ int socket_options(struct bpf_sockopt *option)
 	state->vetoed = option->optname;
 	/* The note of a socket that TCP has closed would stay: its end was told. */
 	return !is_promoted(state) || sk->state == BPF_TCP_CLOSE || option_note(state);
+}
+
+/* What the kernel answers is right but for what it does not know. A buffer that is longer than a page is left
+ * as it is. */
+SEC("cgroup/getsockopt")
+int socket_answers(struct bpf_sockopt *option)
+{
+	struct bpf_sock *sk = option->sk;
+	struct shunt_socket_state *state;
+
+	if (option->optlen > ANSWER_BYTES_MAX) {
+		option->optlen = 0;
+		return 1;
+	}
+	if (option->level != SOL_TCP || option->retval || !sk)
+		return 1;
+	if (option->optname == TCP_INFO) {
+		state = bpf_sk_storage_get(&states, sk, NULL, 0);
+		if (state && is_promoted(state))
+			info_answer(option, state);
+	} else if (option->optname == TCP_ZEROCOPY_RECEIVE) {
+		state = bpf_sk_storage_get(&states, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+		zerocopy_answer(option, state, sk);
+	}
+	return 1;
 }
 
 /* The context is the kernel's struct sock, as CO-RE may read it. */

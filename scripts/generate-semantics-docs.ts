@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Difference, Part, SemanticCase } from '../test/kernel/semantics/case.ts';
 import { PARTS } from '../test/kernel/semantics/cases.ts';
+import type { Capability } from '../test/support/capabilities.ts';
 
 const path = join(import.meta.dirname, '../docs/semantics.md');
 
@@ -11,12 +12,20 @@ function verdict({ differs, way }: SemanticCase): string {
   return differs === undefined ? 'the same' : 'differs';
 }
 
+/** Kernels that have it, and those that lack it. */
+const KERNELS: Partial<Record<Capability, readonly [has: string, lacks: string]>> = {
+  'length of a queue': [
+    'the kernel counts the bytes of a queue (6.12 does)',
+    'the kernel does not count the bytes of a queue (6.1 does not)',
+  ],
+  'all flags of a promoted sender': ['the kernel is 6.1 or later', 'the kernel is older than 6.1'],
+};
+
 function kernels({ where, mended }: Difference): string {
   if (where === undefined) return '';
+  const [capability, index] = 'has' in where ? ([where.has, 0] as const) : ([where.lacks, 1] as const);
   const some = mended ? ', and not in all of those: the newest are mended' : '';
-  return 'has' in where
-    ? ` Only where the kernel counts the bytes of a queue${some}.`
-    : ` Only where the kernel does not count the bytes of a queue${some}.`;
+  return ` Only where ${KERNELS[capability]?.[index] ?? capability}${some}.`;
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -50,7 +50,7 @@ export class FastPath implements Disposable {
   static attach(pair: NetnsPair, options: FastPathOptions = {}): FastPath {
     using stack = new DisposableStack();
     const object = stack.use(BpfObject.open(options.object ?? OBJECT).load());
-    for (const program of ['socket_events', 'socket_options', 'socket_released']) {
+    for (const program of ['socket_events', 'socket_options', 'socket_answers', 'socket_released']) {
       stack.use(object.program(program).attachCgroup(pair.cgroup));
     }
     object.program('redirect').attachToMap(object.map(maps.sockets), 'sk_msg');

@@ -126,8 +126,10 @@ struct shunt_flow {
 	__u32 reserved;
 	__u64 messages[SHUNT_OUTCOME_COUNT];
 	__u64 bytes[SHUNT_OUTCOME_COUNT];
+	__u64 ended_messages; /* redirected to it by a peer that closed, and has no entry any more */
+	__u64 ended_bytes;
 };
-_Static_assert(sizeof(struct shunt_flow) == 352, "shunt_flow");
+_Static_assert(sizeof(struct shunt_flow) == 368, "shunt_flow");
 
 /*
  * Map `pairs`, LRU_HASH: what closed connections sent, added up when each closes. With the open ones of

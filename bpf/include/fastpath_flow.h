@@ -70,14 +70,27 @@ static __always_inline void pair_add(const struct shunt_pair_key *key, const str
 	}
 }
 
+/* What was redirected to a socket stays known when the one that sent it is closed. */
+static __always_inline void ended_add(__u64 cookie, const struct shunt_pair *sent)
+{
+	struct shunt_flow *flow = bpf_map_lookup_elem(&flows, &cookie);
+
+	if (!flow)
+		return;
+	__sync_fetch_and_add(&flow->ended_messages, sent->messages[SHUNT_OUTCOME_REDIRECTED]);
+	__sync_fetch_and_add(&flow->ended_bytes, sent->bytes[SHUNT_OUTCOME_REDIRECTED]);
+}
+
 /* True: it was there, and nobody else ended it. */
 static __always_inline bool flow_end(__u64 cookie)
 {
 	const struct shunt_flow *flow = bpf_map_lookup_elem(&flows, &cookie);
 	struct shunt_pair_key key = {};
 	struct shunt_pair sent;
+	__u64 peer_cookie = 0;
 
 	if (flow) {
+		peer_cookie = flow->peer_cookie;
 		key.cgroup_id = flow->cgroup_id;
 		key.peer_cgroup_id = flow->peer_cgroup_id;
 		__builtin_memcpy(sent.messages, flow->messages, sizeof(sent.messages));
@@ -88,6 +101,8 @@ static __always_inline bool flow_end(__u64 cookie)
 		return false;
 	if (flow)
 		pair_add(&key, &sent);
+	if (peer_cookie)
+		ended_add(peer_cookie, &sent);
 	return true;
 }
 

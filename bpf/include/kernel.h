@@ -191,6 +191,15 @@ struct sk_psock {
 	__u32 msg_tot_len;	      /* their bytes; absent on older kernels */
 };
 
+struct sk_msg_sg {
+	__u32 size; /* bytes that were not read yet */
+};
+
+struct sk_msg {
+	struct sk_msg_sg sg;
+	struct list_head list;
+};
+
 struct fdtable {
 	unsigned int max_fds;
 	struct file **fd;

@@ -98,7 +98,28 @@ static void tcp_info(struct pair *pair)
 	see("bytes acknowledged", "%llu", after[0].tcpi_bytes_acked - before[0].tcpi_bytes_acked);
 	see("bytes received", "%llu", after[1].tcpi_bytes_received - before[1].tcpi_bytes_received);
 	see("retransmissions", "%u", after[0].tcpi_total_retrans + after[1].tcpi_total_retrans);
+	see("segments with data", "%u %u", after[0].tcpi_data_segs_out - before[0].tcpi_data_segs_out,
+	    after[1].tcpi_data_segs_in - before[1].tcpi_data_segs_in);
 	see("not sent", "%u", after[0].tcpi_notsent_bytes);
+}
+
+/* Of a socket whose peer is gone, and as programs ask that were built long ago. */
+static void tcp_info_in_the_end(struct pair *pair)
+{
+	struct tcp_info before = info(pair->fd[SERVER]), after;
+	socklen_t size = offsetof(struct tcp_info, tcpi_pacing_rate);
+
+	put(pair, CLIENT, 1000, 0);
+	see_drain(pair, SERVER, "read", 1000);
+	pair_close(pair, CLIENT);
+	await_events(pair->fd[SERVER], POLLRDHUP);
+	after = info(pair->fd[SERVER]);
+	see("bytes received", "%llu", after.tcpi_bytes_received - before.tcpi_bytes_received);
+	see("state", "%d", after.tcpi_state);
+	see_result("a short one", getsockopt(pair->fd[SERVER], IPPROTO_TCP, TCP_INFO, &after, &size));
+	see("size", "%u", size);
+	size = sizeof(after);
+	see_result("nowhere", getsockopt(pair->fd[SERVER], IPPROTO_TCP, TCP_INFO, NULL, &size));
 }
 
 static void identity(struct pair *pair)
@@ -141,7 +162,11 @@ static void identity(struct pair *pair)
 }
 
 const struct semantic inspect_cases[] = {
-    {"fionread", NULL, unread},	  {"fionread-by-tcp", NULL, unread_by_tcp},
-    {"outq", NULL, unsent},	  {"tcp-info", NULL, tcp_info},
-    {"identity", NULL, identity}, {},
+    {"fionread", NULL, unread},
+    {"fionread-by-tcp", NULL, unread_by_tcp},
+    {"outq", NULL, unsent},
+    {"tcp-info", NULL, tcp_info},
+    {"tcp-info-in-the-end", NULL, tcp_info_in_the_end},
+    {"identity", NULL, identity},
+    {},
 };

@@ -65,6 +65,20 @@ static void run_filter(struct pair *pair)
 	find("drop-filter-later")->run(pair);
 }
 
+static void prepare_zerocopy_receive(struct pair *pair)
+{
+	struct tcp_zerocopy_receive receive = {};
+	socklen_t size = sizeof(receive);
+
+	if (getsockopt(pair->fd[SERVER], IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, &receive, &size) < 0)
+		die("TCP_ZEROCOPY_RECEIVE");
+}
+
+static void run_zerocopy_receive(struct pair *pair)
+{
+	find("zerocopy-receive")->run(pair);
+}
+
 static void prepare_edge(struct pair *pair)
 {
 	close(pair->epoll[SERVER]);
@@ -112,6 +126,7 @@ const struct semantic veto_cases[] = {
     {"timestamp-before", prepare_timestamp, run_timestamp},
     {"timestamping-send-before", prepare_timestamping, run_timestamping},
     {"inq-before", prepare_inquire, run_inquire},
+    {"zerocopy-receive-before", prepare_zerocopy_receive, run_zerocopy_receive},
     {"filter-before", prepare_filter, run_filter},
     {"edge-triggered-before", prepare_edge, run_edge},
     {"blocking-before", prepare_blocking, run_blocking},

@@ -47,6 +47,7 @@ export const LINK_HOOKS: readonly LinkHook[] = [
   { object: 'capture', program: 'original_dst', cgroup: 'proxiesCgroup' },
   { object: 'fastpath', program: 'socket_events', cgroup: 'cgroup' },
   { object: 'fastpath', program: 'socket_options', cgroup: 'cgroup' },
+  { object: 'fastpath', program: 'socket_answers', cgroup: 'cgroup' },
   { object: 'fastpath', program: 'socket_released', cgroup: 'cgroup' },
 ];
 

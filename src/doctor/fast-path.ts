@@ -13,7 +13,7 @@ type OutcomeName = Exclude<keyof typeof Outcome, 'COUNT'>;
 /** Who promotes: the program of tc, or the iterator that it wakes. */
 export type Promotion = 'tc' | 'iterator';
 
-const CGROUP_PROGRAMS = ['socket_events', 'socket_options', 'socket_released'];
+const CGROUP_PROGRAMS = ['socket_events', 'socket_options', 'socket_answers', 'socket_released'];
 const PROGRAMS = ['redirect', ...CGROUP_PROGRAMS];
 
 /** Early, so that a probe is short; a queue that is larger than what any probe leaves in it. */

@@ -221,7 +221,7 @@ export const Event: StructCodec<Event> = {
   },
 };
 
-/** struct shunt_flow, 352 bytes. */
+/** struct shunt_flow, 368 bytes. */
 export interface Flow {
   key: FlowKey;
   cgroupId: bigint;
@@ -233,9 +233,11 @@ export interface Flow {
   queuedPeakBytes: number;
   messages: bigint[];
   bytes: bigint[];
+  endedMessages: bigint;
+  endedBytes: bigint;
 }
 export const Flow: StructCodec<Flow> = {
-  size: 352,
+  size: 368,
   off: {
     key: 0,
     cgroupId: 48,
@@ -247,6 +249,8 @@ export const Flow: StructCodec<Flow> = {
     queuedPeakBytes: 88,
     messages: 96,
     bytes: 224,
+    endedMessages: 352,
+    endedBytes: 360,
   },
   encode(value, view, o) {
     FlowKey.encode(value.key, view, o);
@@ -260,6 +264,8 @@ export const Flow: StructCodec<Flow> = {
     setU32(view, o + 92, 0, 'Flow.reserved');
     setArray(view, o + 96, value.messages, 16, 8, 'Flow.messages', setU64);
     setArray(view, o + 224, value.bytes, 16, 8, 'Flow.bytes', setU64);
+    setU64(view, o + 352, value.endedMessages, 'Flow.endedMessages');
+    setU64(view, o + 360, value.endedBytes, 'Flow.endedBytes');
   },
   decode(view, o) {
     return {
@@ -273,6 +279,8 @@ export const Flow: StructCodec<Flow> = {
       queuedPeakBytes: view.getUint32(o + 88, true),
       messages: getArray(view, o + 96, 16, 8, (view, at) => view.getBigUint64(at, true)),
       bytes: getArray(view, o + 224, 16, 8, (view, at) => view.getBigUint64(at, true)),
+      endedMessages: view.getBigUint64(o + 352, true),
+      endedBytes: view.getBigUint64(o + 360, true),
     };
   },
 };
@@ -845,6 +853,13 @@ export const maps = {
     valueCodec: Settings,
     maxEntries: 1,
   } satisfies MapDefinition<number, Settings>,
+  socketAddress: {
+    name: 'socket_address',
+    type: 'PERCPU_ARRAY',
+    keyCodec: u32,
+    valueCodec: u64,
+    maxEntries: 1,
+  } satisfies MapDefinition<number, bigint>,
   sockets: {
     name: 'sockets',
     type: 'SOCKHASH',

@@ -175,7 +175,7 @@ function waiting(flow: FlowRecord | undefined, queue: QueueRecord | undefined): 
   return [[...now, ...delay, `at most ${flow.queuedPeakBytes} bytes waited at once`].join('; ')];
 }
 
-/** Of the two levels that are watched no two options have the same number. */
+/** Of the options of two levels that setsockopt sets no two have the same number; getsockopt’s has its level before it. */
 const OPTION_NAMES: Readonly<Record<number, string>> = {
   10: 'SO_OOBINLINE',
   18: 'SO_RCVLOWAT',
@@ -192,6 +192,7 @@ const OPTION_NAMES: Readonly<Record<number, string>> = {
   63: 'SO_TIMESTAMP',
   64: 'SO_TIMESTAMPNS',
   65: 'SO_TIMESTAMPING',
+  [(6 << 16) | 35]: 'TCP_ZEROCOPY_RECEIVE',
 };
 
 function optionName(number: number): string {

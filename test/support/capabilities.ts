@@ -45,6 +45,11 @@ const setsTcpOption = (level: number, name: number, value: number, lacking: stri
   return spawnSync('python3', ['-c', script]).status === 0 ? undefined : lacking;
 };
 
+const isAtLeast = (major: number, minor: number, lacking: string) => (): string | undefined => {
+  const [hasMajor = 0, hasMinor = 0] = release().split('.').map(Number);
+  return hasMajor > major || (hasMajor === major && hasMinor >= minor) ? undefined : lacking;
+};
+
 /** Each answers with what is lacking; undefined: nothing. */
 const PROBES = {
   capture: loads('capture', []),
@@ -66,6 +71,11 @@ const PROBES = {
       ? undefined
       : 'its cgroup v2 has no memory controller',
   'length of a queue': knows('msg_tot_len', 'it does not count the bytes of a queue of redirected messages'),
+  'all flags of a promoted sender': isAtLeast(
+    6,
+    1,
+    'it ignores MSG_FASTOPEN and MSG_ZEROCOPY of a socket in a socket hash',
+  ),
   'peek offset of TCP': setsTcpOption(1, 42, 0, 'it has no SO_PEEK_OFF for TCP'),
 } satisfies Record<string, () => string | undefined>;
 

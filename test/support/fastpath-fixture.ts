@@ -103,7 +103,7 @@ export class FastPath implements Disposable {
     }
     const ids = [redirect, promote].map((program) => programId(program.fd));
     redirect.attachToMap(object.map(maps.sockets), 'sk_msg');
-    for (const name of ['socket_events', 'socket_options', 'socket_released']) {
+    for (const name of ['socket_events', 'socket_options', 'socket_answers', 'socket_released']) {
       const link = object.program(name).attachCgroup(options.cgroup);
       undo.use(link);
     }

@@ -8,7 +8,7 @@ import { Sandbox } from '../dataplane/sandbox.ts';
 
 const WHY = 'fast path off: doctor: ordering unsupported';
 /** Programs of the fast path that are attached to the instance's cgroups. */
-const FAST_PATH = ['socket_events', 'socket_options', 'socket_released'];
+const FAST_PATH = ['socket_events', 'socket_options', 'socket_answers', 'socket_released'];
 
 /** Nothing stands against it; whoever may promotes. */
 const ADVICE = { obstacle: undefined, promotion: undefined };

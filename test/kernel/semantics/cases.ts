@@ -97,8 +97,8 @@ export const PARTS: readonly Part[] = [
         way: 'promoted',
         differs: {
           seen: { MSG_FASTOPEN: ['EISCONN', '10'], read: ['10 bytes', '20 bytes'] },
-          why: 'Older kernels ignore the flag of a socket in a socket hash, and the bytes are sent.',
-          where: { lacks: 'length of a queue' },
+          why: 'The kernel ignores the flag of a socket in a socket hash, and the bytes are sent.',
+          where: { lacks: 'all flags of a promoted sender' },
         },
       },
       {
@@ -215,13 +215,22 @@ export const PARTS: readonly Part[] = [
       { name: 'timestamping-receive-later', what: 'SO_TIMESTAMPING of what is received', way: 'promoted' },
       { name: 'timestamping-send-later', what: 'SO_TIMESTAMPING of what is sent', way: 'promoted' },
       { name: 'inq-later', what: 'TCP_INQ', way: 'promoted' },
-      { name: 'zerocopy-send-later', what: 'SO_ZEROCOPY and MSG_ZEROCOPY', way: 'promoted' },
+      {
+        name: 'zerocopy-send-later',
+        what: 'SO_ZEROCOPY and MSG_ZEROCOPY',
+        way: 'promoted',
+        differs: {
+          seen: { completion: ['told', 'never told'] },
+          why: 'The kernel ignores the flag of a socket in a socket hash: the bytes are copied, and no completion follows. Who sends so sets SO_ZEROCOPY before the first byte, and is never promoted.',
+          where: { lacks: 'all flags of a promoted sender' },
+        },
+      },
       {
         name: 'zerocopy-receive',
         what: 'TCP_ZEROCOPY_RECEIVE',
         differs: {
-          seen: { copied: ['50', '0'], 'recv afterwards': ['EAGAIN', '50 bytes'] },
-          why: 'It looks at TCP’s queue alone; recv(2) finds the bytes. It is asked for by getsockopt(2), with no word before.',
+          seen: { 'copied, to be received of the first message': ['50, 0', '0, 50'] },
+          why: 'Bytes that were redirected before the first call cannot be mapped; the program is told to receive them, as by TCP of bytes that cannot. All that follows is by TCP.',
         },
       },
       { name: 'drop-filter-later', what: 'SO_ATTACH_FILTER', way: 'promoted' },
@@ -244,6 +253,7 @@ export const PARTS: readonly Part[] = [
       { name: 'timestamp-before', what: 'SO_TIMESTAMPNS', way: 'refused' },
       { name: 'timestamping-send-before', what: 'SO_TIMESTAMPING', way: 'refused' },
       { name: 'inq-before', what: 'TCP_INQ', way: 'refused' },
+      { name: 'zerocopy-receive-before', what: 'TCP_ZEROCOPY_RECEIVE, by getsockopt(2)', way: 'refused' },
       { name: 'filter-before', what: 'SO_ATTACH_FILTER', way: 'refused' },
       { name: 'edge-triggered-before', what: 'an edge-triggered reader that asks FIONREAD', way: 'refused' },
       { name: 'blocking-before', what: 'a blocking reader', way: 'refused' },
@@ -273,18 +283,8 @@ export const PARTS: readonly Part[] = [
         },
       },
       { name: 'outq', what: 'SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK' },
-      {
-        name: 'tcp-info',
-        what: 'TCP_INFO: state, bytes',
-        differs: {
-          seen: {
-            'bytes sent': ['1000', '0'],
-            'bytes acknowledged': ['1000', '0'],
-            'bytes received': ['1000', '0'],
-          },
-          why: 'Redirected bytes do not pass TCP: `shunt flows` has them.',
-        },
-      },
+      { name: 'tcp-info', what: 'TCP_INFO: state, bytes, segments' },
+      { name: 'tcp-info-in-the-end', what: 'TCP_INFO when the peer has closed, and a short one' },
       { name: 'identity', what: 'names, type, protocol, fstat(2)' },
     ],
   },

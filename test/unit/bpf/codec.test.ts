@@ -63,6 +63,8 @@ describe('structs', () => {
         queuedPeakBytes: u32,
         messages: array(u64, Outcome.COUNT),
         bytes: array(u64, Outcome.COUNT),
+        endedMessages: u64,
+        endedBytes: u64,
       }),
     ],
     [

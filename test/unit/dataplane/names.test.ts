@@ -80,6 +80,8 @@ describe('flows', () => {
       queuedPeakBytes: 7,
       messages: numbers,
       bytes: numbers,
+      endedMessages: 0n,
+      endedBytes: 0n,
     };
     const record = flowRecord(4n, flow);
     expect(record).toMatchObject({ cookie: 4n, local: '127.0.0.1:80', remote: '127.0.0.1:40000', peer: undefined });
