@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * refuse-splice PROGRAM [ARGUMENT...]: executes the program in its own place; splice(2) answers it, and all
- * that it starts, EINVAL, which is the kernel's own answer for files that cannot be spliced.
+ * that it starts, EINVAL, which is the kernel's own answer for files that cannot be spliced, and
+ * io_uring_setup(2) ENOSYS, which is that of a kernel without io_uring.
  *
  * splice(2) does not see redirected bytes: a reader that uses it waits for ever, or takes later bytes before
- * earlier ones. Programs that splice have to do without anyway, and fall back to recv(2).
+ * earlier ones. Programs that splice have to do without anyway, and fall back to recv(2). io_uring splices
+ * without a system call, and waits in ways that are not known; container engines refuse it too, so programs
+ * that use it fall back.
  *
  * The filter decides by architecture and number alone, so that the kernel (5.11 and later) answers every
  * other call from a bitmap, without running it. It needs CAP_SYS_ADMIN, not no_new_privs, which would disable
  * set-user-ID programs: run it before privileges are dropped. Least kernel: 4.17, with CONFIG_SECCOMP_FILTER.
  *
- * Not refused: tee(2) and vmsplice(2), which take no socket; IORING_OP_SPLICE, which is no system call.
+ * Not refused: tee(2) and vmsplice(2), which take no socket; sendfile(2), which cannot be told from one that
+ * reads a file; a ring that was made before the filter and handed over.
  *
  * Exit status: 125 when the filter cannot be installed; 126 and 127, as env(1), when the program cannot be
  * executed, or is not there.
@@ -34,6 +38,8 @@
 #define I386_SPLICE 313
 #define ARM64_SPLICE 76
 #define ARM_SPLICE 340
+#define IO_URING_SETUP 425 /* of all of them */
+#define X32_IO_URING_SETUP (0x40000000 | IO_URING_SETUP)
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 _Static_assert(SYS_splice == X86_64_SPLICE, "splice of x86-64");
@@ -47,33 +53,36 @@ _Static_assert(SYS_splice == ARM64_SPLICE, "splice of arm64");
 /* Goes on after that many instructions unless the loaded value is this one. */
 #define UNLESS(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (skip))
 #define RETURN(verdict) BPF_STMT(BPF_RET | BPF_K, (verdict))
-#define REFUSE RETURN(SECCOMP_RET_ERRNO | EINVAL)
+/* Answers the loaded number, if it is this one, with that errno. */
+#define REFUSE(number, errno) UNLESS((number), 1), RETURN(SECCOMP_RET_ERRNO | (errno))
 
 // clang-format off
 static struct sock_filter filter[] = {
 #if defined(__x86_64__)
 	LOAD(arch),
-	UNLESS(AUDIT_ARCH_X86_64, 5),
+	UNLESS(AUDIT_ARCH_X86_64, 10),
 	LOAD(nr),
-	UNLESS(X86_64_SPLICE, 1),
-	REFUSE,
-	UNLESS(X32_SPLICE, 5),
-	REFUSE,
-	UNLESS(AUDIT_ARCH_I386, 3),
+	REFUSE(X86_64_SPLICE, EINVAL),
+	REFUSE(IO_URING_SETUP, ENOSYS),
+	REFUSE(X32_SPLICE, EINVAL),
+	REFUSE(X32_IO_URING_SETUP, ENOSYS),
+	RETURN(SECCOMP_RET_ALLOW),
+	UNLESS(AUDIT_ARCH_I386, 5),
 	LOAD(nr),
-	UNLESS(I386_SPLICE, 1),
-	REFUSE,
+	REFUSE(I386_SPLICE, EINVAL),
+	REFUSE(IO_URING_SETUP, ENOSYS),
 	RETURN(SECCOMP_RET_ALLOW),
 #else
 	LOAD(arch),
-	UNLESS(AUDIT_ARCH_AARCH64, 3),
+	UNLESS(AUDIT_ARCH_AARCH64, 6),
 	LOAD(nr),
-	UNLESS(ARM64_SPLICE, 5),
-	REFUSE,
-	UNLESS(AUDIT_ARCH_ARM, 3),
+	REFUSE(ARM64_SPLICE, EINVAL),
+	REFUSE(IO_URING_SETUP, ENOSYS),
+	RETURN(SECCOMP_RET_ALLOW),
+	UNLESS(AUDIT_ARCH_ARM, 5),
 	LOAD(nr),
-	UNLESS(ARM_SPLICE, 1),
-	REFUSE,
+	REFUSE(ARM_SPLICE, EINVAL),
+	REFUSE(IO_URING_SETUP, ENOSYS),
 	RETURN(SECCOMP_RET_ALLOW),
 #endif
 };

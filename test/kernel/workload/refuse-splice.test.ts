@@ -18,17 +18,23 @@ function run(...command: readonly string[]): { status: number | null; signal: st
 }
 
 /** What the kernel itself says to it; undefined: this kernel, or this architecture, has no such programs. */
-function spliceAs(abi: string): string | undefined {
-  const { status, text } = run(ABI, abi);
+function callAs(abi: string, call: string): string | undefined {
+  const { status, text } = run(ABI, abi, call);
   return status === 0 && text !== 'ENOSYS' ? text : undefined;
 }
 
 describe('refuse-splice', () => {
-  test.each(['native', 'i386', 'x32'])('answers EINVAL to a program of ABI %s, where there is one', (abi) => {
-    const unfiltered = spliceAs(abi);
-    if (unfiltered === undefined && abi !== 'native') return;
-    expect(unfiltered).toBe('EBADF');
-    expect(run(REFUSE, ABI, abi)).toEqual({ status: 0, signal: null, text: 'EINVAL' });
+  describe.each(['native', 'i386', 'x32'])('a program of ABI %s, where there is one', (abi) => {
+    test.each([
+      ['splice', 'EINVAL', ['EBADF']],
+      // EPERM: kernel.io_uring_disabled.
+      ['io_uring', 'ENOSYS', ['EFAULT', 'EPERM']],
+    ])('that calls %s is answered %s', (call, answer, unfiltered) => {
+      const own = callAs(abi, call);
+      if (own === undefined && abi !== 'native') return;
+      expect(unfiltered).toContain(own);
+      expect(run(REFUSE, ABI, abi, call)).toEqual({ status: 0, signal: null, text: answer });
+    });
   });
 
   test('holds for what the program starts, and leaves other calls alone', () => {
