@@ -43,7 +43,7 @@ static uint64_t draw_size(uint64_t *state, unsigned bits)
 
 static void plan_side(struct plan *plan, enum side side, uint64_t *state)
 {
-	static const uint32_t buffers[] = {64 * KIB, 128 * KIB, 256 * KIB, 1024 * KIB};
+	static const uint32_t buffers[] = {64 * KIB, 128 * KIB, 256 * KIB, 512 * KIB};
 
 	plan->key[side] = draw(state);
 	plan->total[side] = draw_size(state, TOTAL_MAX_BITS);
