@@ -29,23 +29,23 @@ export class TcpMemory implements AsyncDisposable {
 
   /** Waits until no other process has it. One that has it and changes nothing keeps memory as it is. */
   static async take(): Promise<TcpMemory> {
-    for (;;) {
-      const taken = await TcpMemory.tryTake();
-      if (taken !== undefined) return taken;
-      await sleep(LOCK_AGAIN_MS);
-    }
+    return (await TcpMemory.tryTake(Number.POSITIVE_INFINITY)) as TcpMemory;
   }
 
-  /** Undefined: another process has it. */
-  static async tryTake(): Promise<TcpMemory | undefined> {
-    const lock = createServer().listen(LOCK);
-    try {
-      await once(lock, 'listening');
-      return new TcpMemory(lock);
-    } catch (error) {
-      lock.close();
-      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return undefined;
-      throw error;
+  /** Undefined: another process had it for all of `waitMs` (default: has it now). */
+  static async tryTake(waitMs = 0): Promise<TcpMemory | undefined> {
+    const until = performance.now() + waitMs;
+    for (;;) {
+      const lock = createServer().listen(LOCK);
+      try {
+        await once(lock, 'listening');
+        return new TcpMemory(lock);
+      } catch (error) {
+        lock.close();
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      }
+      if (performance.now() >= until) return undefined;
+      await sleep(LOCK_AGAIN_MS);
     }
   }
 
