@@ -17,7 +17,8 @@
  *
  * Maps read: settings, members, destinations, verdicts, originals. Written: flows, pairs, counters, events,
  * `states` (what is known of a socket, lives with it). Own: `met`, `sockets` (who may be redirected to),
- * `wanted` and `nominations` (who is to enter), `mirrors` (what sees each message afterwards), `options`.
+ * `wanted` and `nominations` (who is to enter), `quiet` (what need not be looked at), `mirrors` (what sees
+ * each message afterwards), `options`.
  *
  * No program here ever drops or delays anything; socket_events sets the send buffer of a stream that
  * was too much for its reader (fastpath_send_buffer.h says why). promote and nominate always say
@@ -47,6 +48,7 @@
 #include "fastpath_ending.h"
 #include "fastpath_message.h"
 #include "fastpath_promotion.h"
+#include "fastpath_quiet.h"
 #include "fastpath_send_buffer.h"
 #include "fastpath_state.h"
 
@@ -71,6 +73,7 @@ static __always_inline int segment_seen(struct __sk_buff *skb, enum entering ent
 	const struct shunt_settings *config = settings_get();
 	struct packet packet = {};
 	struct bpf_sock *sk;
+	__u32 packets;
 
 	if (!packet_parse(skb, &packet)) {
 		if (packet.is_end)
@@ -79,10 +82,13 @@ static __always_inline int segment_seen(struct __sk_buff *skb, enum entering ent
 	}
 	if (!config || config->paused || !config->promote_after_segments)
 		return TC_ACT_UNSPEC;
-	sk = bpf_sk_lookup_tcp(skb, &packet.tuple, packet.tuple_size, BPF_F_CURRENT_NETNS, 0);
+	if (is_quiet(&packet))
+		return TC_ACT_UNSPEC;
+	sk = packet_socket(skb, &packet);
 	if (sk) {
-		socket_look(skb, sk, &packet, config, entering);
+		packets = socket_look(skb, sk, &packet, config, entering);
 		bpf_sk_release(sk);
+		quiet_set(&packet, packets);
 	}
 	return TC_ACT_UNSPEC;
 }

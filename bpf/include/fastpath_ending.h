@@ -78,13 +78,10 @@ static __always_inline void end_look(struct __sk_buff *skb, struct packet *packe
 	const struct shunt_socket_state *state;
 	bool is_meant;
 	struct bpf_sock *sk;
-	__u32 tuple_size; /* not the packet's, of which the verifier has lost sight */
 
 	if (!noted)
 		return;
-	tuple_size =
-	    skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(packet->tuple.ipv4) : sizeof(packet->tuple.ipv6);
-	sk = bpf_sk_lookup_tcp(skb, &packet->tuple, tuple_size, BPF_F_CURRENT_NETNS, 0);
+	sk = packet_socket(skb, packet);
 	if (!sk)
 		return;
 	state = bpf_sk_storage_get(&states, sk, NULL, 0);

@@ -38,6 +38,7 @@ struct membership {
 	__u64 cgroup_id; /* the socket's own cgroup, or the workload's above it; 0: no member, or one that
 			    says OFF or is paused */
 	__u32 reader;	 /* enum shunt_reader */
+	bool is_member;
 };
 
 static __always_inline struct membership socket_membership(struct sock *sk,
@@ -46,15 +47,18 @@ static __always_inline struct membership socket_membership(struct sock *sk,
 	struct cgroup *cgroup = socket_cgroup(sk);
 	__u64 id = BPF_CORE_READ(cgroup, kn, id);
 	const struct shunt_member *member = bpf_map_lookup_elem(&members, &id);
-	struct membership none = {};
+	struct membership found = {};
 
 	if (!member && config->workload_cgroup_level) {
 		id = cgroup_ancestor_id(cgroup, config->workload_cgroup_level);
 		member = bpf_map_lookup_elem(&members, &id);
 	}
+	found.is_member = member;
 	if (!member || member->reader == SHUNT_READER_OFF || member->paused)
-		return none;
-	return (struct membership){.cgroup_id = id, .reader = member->reader};
+		return found;
+	found.cgroup_id = id;
+	found.reader = member->reader;
+	return found;
 }
 
 #endif

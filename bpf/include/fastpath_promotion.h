@@ -302,29 +302,49 @@ static __always_inline bool socket_try(struct __sk_buff *skb, struct bpf_sock *s
 	return result == SHUNT_COUNTER_PROMOTED;
 }
 
-/* A segment came for a socket that is looked up and referenced by the caller. */
-static __always_inline void socket_look(struct __sk_buff *skb, struct bpf_sock *sk, struct packet *packet,
-					const struct shunt_settings *config, enum entering entering)
+/* Of the segments after this one, how many come before the one that finds `from` received? */
+static __always_inline __u32 segments_until(const struct tcp_sock *tcp, __u32 from)
+{
+	__s32 left = from - tcp->segs_in - 1; /* this one is not counted yet */
+
+	return left > 0 ? left : 0;
+}
+
+/*
+ * A segment came for a socket that is looked up and referenced by the caller. Returns how many of its next
+ * segments need no look.
+ */
+static __always_inline __u32 socket_look(struct __sk_buff *skb, struct bpf_sock *sk, struct packet *packet,
+					 const struct shunt_settings *config, enum entering entering)
 {
 	struct membership membership;
 	struct tcp_sock *tcp;
 	struct shunt_socket_state *state;
 
 	if (sk->state != BPF_TCP_ESTABLISHED)
-		return;
+		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);
-	if (!tcp || tcp->segs_in < config->promote_after_segments)
-		return;
+	if (!tcp)
+		return 0;
+	if (tcp->segs_in < config->promote_after_segments)
+		return segments_until(tcp, config->promote_after_segments);
 	state = bpf_sk_storage_get(&states, sk, NULL, 0);
-	if (state && (state->phase >= SHUNT_PHASE_LINKED || tcp->segs_in < state->look_again_segments))
-		return;
+	if (state && state->phase == SHUNT_PHASE_WANTED) /* links with the first after it is entered */
+		return 0;
+	if (state && state->phase >= SHUNT_PHASE_LINKED)
+		return ~0U;
+	if (state && tcp->segs_in < state->look_again_segments)
+		return segments_until(tcp, state->look_again_segments);
 	membership = socket_membership((struct sock *)tcp, config);
 	if (!membership.cgroup_id)
-		return;
+		return membership.is_member ? 0 : ~0U; /* a pause may end at any moment */
 	if (!state)
 		state = bpf_sk_storage_get(&states, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (state && socket_try(skb, sk, tcp, state, &membership, &packet->key, entering))
+	if (!state)
+		return 0;
+	if (socket_try(skb, sk, tcp, state, &membership, &packet->key, entering))
 		socket_link(state, tcp);
+	return state->phase == SHUNT_PHASE_WANTED ? 0 : segments_until(tcp, state->look_again_segments);
 }
 
 #endif

@@ -19,7 +19,6 @@
 
 struct packet {
 	struct bpf_sock_tuple tuple;
-	__u32 tuple_size;
 	__u32 tcp_offset;	   /* of its header */
 	bool is_end;		   /* it ends its sender's stream */
 	struct shunt_flow_key key; /* of the receiver; scope is 0 */
@@ -81,7 +80,6 @@ static __always_inline bool packet_parse(struct __sk_buff *skb, struct packet *p
 		packet->tuple.ipv4.daddr = ip->daddr;
 		packet->tuple.ipv4.sport = tcp->source;
 		packet->tuple.ipv4.dport = tcp->dest;
-		packet->tuple_size = sizeof(packet->tuple.ipv4);
 		key->local_ip_be[2] = key->remote_ip_be[2] = MAPPED_BE;
 		key->local_ip_be[3] = ip->daddr;
 		key->remote_ip_be[3] = ip->saddr;
@@ -97,7 +95,6 @@ static __always_inline bool packet_parse(struct __sk_buff *skb, struct packet *p
 		__builtin_memcpy(packet->tuple.ipv6.daddr, &ip->daddr, sizeof(ip->daddr));
 		packet->tuple.ipv6.sport = tcp->source;
 		packet->tuple.ipv6.dport = tcp->dest;
-		packet->tuple_size = sizeof(packet->tuple.ipv6);
 		__builtin_memcpy(key->local_ip_be, &ip->daddr, sizeof(ip->daddr));
 		__builtin_memcpy(key->remote_ip_be, &ip->saddr, sizeof(ip->saddr));
 	} else {
@@ -108,6 +105,16 @@ static __always_inline bool packet_parse(struct __sk_buff *skb, struct packet *p
 	packet->tcp_offset = (void *)tcp - data;
 	packet->is_end = tcp->fin && !tcp->syn && !tcp->rst;
 	return !tcp->syn && !tcp->fin && !tcp->rst;
+}
+
+/* The receiver of a packet that was parsed, referenced: release it. */
+static __always_inline struct bpf_sock *packet_socket(struct __sk_buff *skb, struct packet *packet)
+{
+	/* Not kept in the packet, where the verifier would lose sight of it. */
+	__u32 size =
+	    skb->protocol == bpf_htons(ETH_P_IP) ? sizeof(packet->tuple.ipv4) : sizeof(packet->tuple.ipv6);
+
+	return bpf_sk_lookup_tcp(skb, &packet->tuple, size, BPF_F_CURRENT_NETNS, 0);
 }
 
 #endif

@@ -846,6 +846,13 @@ export const maps = {
     valueCodec: Queue,
     maxEntries: 65536,
   } satisfies MapDefinition<bigint, Queue>,
+  quiet: {
+    name: 'quiet',
+    type: 'PERCPU_ARRAY',
+    keyCodec: u32,
+    valueCodec: opaque(8),
+    maxEntries: 1024,
+  } satisfies MapDefinition<number, Uint8Array>,
   settings: {
     name: 'settings',
     type: 'ARRAY',

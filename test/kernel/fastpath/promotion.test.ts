@@ -1,7 +1,7 @@
 /** Who is promoted, what is counted, and what is left when all is over. */
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test, vi } from 'vitest';
-import { type Flow, Outcome } from '../../../src/generated/abi.ts';
+import { type Flow, Outcome, Reader } from '../../../src/generated/abi.ts';
 import { allNeed, needs } from '../../support/capabilities.ts';
 import { Sandbox } from './sandbox.ts';
 
@@ -108,6 +108,16 @@ test('goes on for promoted sockets after it was unloaded, then leaves no program
   await server.do('close');
   await sandbox[Symbol.asyncDispose]();
   await vi.waitFor(() => expect(loadedPrograms().filter((id) => ids.includes(id))).toEqual([]), { timeout: 10_000 });
+});
+
+test('promotes a connection that is older than the membership of one end, within a few messages', async () => {
+  await using sandbox = new Sandbox();
+  const { client, server } = await sandbox.pair({ groups: ['client', 'outside'] });
+  await sandbox.rounds(client, server, 100);
+  expect(sandbox.fastPath.count('PROMOTED')).toBe(0);
+  sandbox.fastPath.addMember(sandbox.cgroup('outside'), Reader.AUTO);
+  for (let i = 0; i < 6; i++) await sandbox.rounds(client, server, 10);
+  expect(sandbox.fastPath.count('LINKED')).toBe(1);
 });
 
 test('promotes a connection that was paused for long, within a few messages', async () => {
