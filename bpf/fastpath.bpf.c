@@ -61,6 +61,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define SO_TIMESTAMPNS 35
 #define SO_TIMESTAMPING 37
 #define SO_PEEK_OFF 42
+#define SO_MAX_PACING_RATE 47
 #define SO_ATTACH_BPF 50
 #define SO_ZEROCOPY 60
 #define SO_TIMESTAMP_NEW 63
@@ -267,7 +268,7 @@ int socket_events(struct bpf_sock_ops *ops)
 static __always_inline bool is_lost(__s32 level, __s32 name)
 {
 	if (level == SOL_TCP)
-		return name == TCP_REPAIR || name == TCP_ULP || name == TCP_INQ;
+		return name == TCP_REPAIR || name == TCP_ULP || name == TCP_INQ || name == TCP_TX_DELAY;
 	if (level != SOL_SOCKET)
 		return false;
 	switch (name) {
@@ -278,6 +279,7 @@ static __always_inline bool is_lost(__s32 level, __s32 name)
 	case SO_TIMESTAMPNS:
 	case SO_TIMESTAMPING:
 	case SO_PEEK_OFF:
+	case SO_MAX_PACING_RATE:
 	case SO_ATTACH_BPF:
 	case SO_ZEROCOPY:
 	case SO_TIMESTAMP_NEW:
@@ -304,7 +306,8 @@ int socket_options(struct bpf_sockopt *option)
 	state = sk ? bpf_sk_storage_get(&states, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE) : NULL;
 	if (!state)
 		return 1;
-	state->vetoed = option->optname;
+	state->vetoed =
+	    option->level == SOL_TCP && option->optname == TCP_TX_DELAY ? VETO_TX_DELAY : option->optname;
 	/* The note of a socket that TCP has closed would stay: its end was told. */
 	return !is_promoted(state) || sk->state == BPF_TCP_CLOSE || option_note(state);
 }

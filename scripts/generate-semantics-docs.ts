@@ -1,7 +1,7 @@
 /** Writes docs/semantics.md from the table that test/kernel/semantics holds against the kernel. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Difference, Part, SemanticCase } from '../test/kernel/semantics/case.ts';
+import type { Difference, Met, Part, SemanticCase } from '../test/kernel/semantics/case.ts';
 import { PARTS } from '../test/kernel/semantics/cases.ts';
 import type { Capability } from '../test/support/capabilities.ts';
 
@@ -36,14 +36,38 @@ function table(header: readonly string[], rows: readonly (readonly string[])[]):
   return [line(header), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...escaped.map(line)].join('\n');
 }
 
+const MET: Readonly<Record<Met, string>> = {
+  'by programs': 'Programs that do nothing wrong can meet these',
+  'without harm': 'These can be seen, and what a program does next is right in both cases',
+  'by mistakes and tests': 'These take a mistake, or a test',
+};
+
+const differing = (cases: readonly SemanticCase[], met: Met) =>
+  cases.flatMap(({ name, what, differs }) => (differs?.met === met ? [{ name, what, differs }] : []));
+
+function summaryOf(cases: readonly SemanticCase[]): string {
+  const rows = (Object.keys(MET) as Met[]).flatMap((met) =>
+    differing(cases, met).map(({ name, what }) => [met, `[\`${name}\`](#${anchorOf(name, what)})`, what]),
+  );
+  return table(['met', 'case', 'what'], rows);
+}
+
+/** As GitHub makes it of a heading. */
+function anchorOf(name: string, what: string): string {
+  return `${name}: ${what}`
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+    .replaceAll(' ', '-');
+}
+
 function differencesOf(cases: readonly SemanticCase[]): string[] {
-  return cases.flatMap(({ name, what, differs }) => {
-    if (differs === undefined) return [];
-    const rows = Object.entries(differs.seen).map(([label, [tcp, promoted]]) => [label, tcp, promoted]);
-    return [
-      `### ${name}: ${what}\n\n${table(['seen', 'TCP', 'promoted'], rows)}\n\n${differs.why}${kernels(differs)}\n`,
-    ];
-  });
+  return (Object.keys(MET) as Met[]).flatMap((met) => [
+    `## ${MET[met]}\n`,
+    ...differing(cases, met).map(({ name, what, differs }) => {
+      const rows = Object.entries(differs.seen).map(([label, [tcp, promoted]]) => [label, tcp, promoted]);
+      return `### ${name}: ${what}\n\n${table(['seen', 'TCP', 'promoted'], rows)}\n\n${differs.why}${kernels(differs)}\n`;
+    }),
+  ]);
 }
 
 /** The text of docs/semantics.md. */
@@ -66,12 +90,15 @@ program saw is compared line by line (\`native/semantics\`, \`npm test -- kernel
 difference appears that is not below, and when one that is below disappears; and when a connection that should have been
 promoted and redirected was not.
 
-${cases.length} cases: ${count('the same')} are the same, ${count('never promoted')} keep a connection from being promoted, ${count('differs')} differ.
+${cases.length} cases: ${count('the same')} are the same, ${count('never promoted')} keep a connection from being promoted, ${count('differs')} differ. Each of these is a
+thing that the kernel leaves no way to mend from outside of it; some kernels have fewer.
 
-${sections.join('\n')}
-## The differences
+${summaryOf(cases)}
 
-${differencesOf(cases).join('\n')}`;
+${differencesOf(cases).join('\n')}
+# All cases
+
+${sections.join('\n')}`;
 }
 
 if (import.meta.main) writeFileSync(path, semanticsPage());

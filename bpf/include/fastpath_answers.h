@@ -23,8 +23,9 @@
 #define ANSWER_BYTES_MAX 4096
 /* Where the kernel does not count what is unread, so many messages of it are. */
 #define UNREAD_MESSAGES_MAX 16
-/* In `vetoed`, where its number is also SO_TIMESTAMPNS's. */
+/* In `vetoed`, of those whose number is also one of SOL_SOCKET. */
 #define VETO_ZEROCOPY_RECEIVE (IPPROTO_TCP << 16 | TCP_ZEROCOPY_RECEIVE)
+#define VETO_TX_DELAY (IPPROTO_TCP << 16 | TCP_TX_DELAY)
 
 /* The address of a socket whose pointer may not be calculated with. */
 struct {

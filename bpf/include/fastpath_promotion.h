@@ -54,6 +54,7 @@ static __always_inline __u32 refusal(struct tcp_sock *tcp)
 		return SHUNT_COUNTER_REFUSED_ULP;
 	if (BPF_CORE_READ_BITFIELD(tcp, repair) || BPF_CORE_READ_BITFIELD(tcp, recvmsg_inq) ||
 	    sk->sk_rcvlowat > 1 || sk->sk_peek_off >= 0 || sk->sk_tsflags || sk->sk_filter ||
+	    sk->sk_max_pacing_rate != ~0UL ||
 	    has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_RCVTSTAMP)) ||
 	    has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_ZEROCOPY)) ||
 	    has_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_URGINLINE)))

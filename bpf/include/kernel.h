@@ -153,6 +153,7 @@ struct sock {
 	int sk_rcvlowat;
 	__u32 sk_tsflags; /* SO_TIMESTAMPING; a __u16 on old kernels */
 	void *sk_filter;  /* SO_ATTACH_FILTER, SO_ATTACH_BPF */
+	unsigned long sk_max_pacing_rate; /* SO_MAX_PACING_RATE, bytes a second; all ones: none */
 	int sk_rcvbuf;
 	int sk_sndbuf;
 	__u8 sk_userlocks : 4;	     /* SOCK_RCVBUF_LOCK: SO_RCVBUF was set, and sk_rcvbuf does not grow; as

@@ -24,7 +24,7 @@ double patience = 1;
 
 static unsigned char pattern[PATTERN + STREAM_MAX];
 
-static int64_t now_ms(void)
+int64_t now_ms(void)
 {
 	struct timespec t;
 

@@ -58,6 +58,9 @@ void die(const char *what) __attribute__((noreturn));
 /* How many times longer than usual a wait for something that must come may take. */
 extern double patience;
 
+/* Of a clock that only goes on. */
+int64_t now_ms(void);
+
 void pair_close(struct pair *pair, enum side side);
 
 /* Bytes of a side's stream from where it is, to be sent; at most STREAM_MAX. */

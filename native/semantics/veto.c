@@ -65,6 +65,16 @@ static void run_filter(struct pair *pair)
 	find("drop-filter-later")->run(pair);
 }
 
+static void prepare_pace(struct pair *pair)
+{
+	set_option(pair->fd[CLIENT], SOL_SOCKET, SO_MAX_PACING_RATE, 3000000);
+}
+
+static void run_pace(struct pair *pair)
+{
+	find("pacing-later")->run(pair);
+}
+
 static void prepare_zerocopy_receive(struct pair *pair)
 {
 	struct tcp_zerocopy_receive receive = {};
@@ -126,6 +136,7 @@ const struct semantic veto_cases[] = {
     {"timestamp-before", prepare_timestamp, run_timestamp},
     {"timestamping-send-before", prepare_timestamping, run_timestamping},
     {"inq-before", prepare_inquire, run_inquire},
+    {"pacing-before", prepare_pace, run_pace},
     {"zerocopy-receive-before", prepare_zerocopy_receive, run_zerocopy_receive},
     {"filter-before", prepare_filter, run_filter},
     {"edge-triggered-before", prepare_edge, run_edge},

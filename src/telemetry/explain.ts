@@ -114,7 +114,7 @@ function refusalOf({ program, pid, peerWorkload }: SocketFacts, state: SocketSta
     case Counter.REFUSED_OPTION:
       return state.vetoed
         ? `${optionName(state.vetoed)} was set`
-        : 'SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF, SO_TIMESTAMP(ING), TCP_INQ, TCP_REPAIR or a filter is set';
+        : 'SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF, SO_TIMESTAMP(ING), SO_MAX_PACING_RATE, TCP_INQ, TCP_REPAIR or a filter is set';
     case Counter.REFUSED_PEER:
       return peerRefusal(state, peerWorkload);
     case Counter.REFUSED_FULL:
@@ -175,7 +175,7 @@ function waiting(flow: FlowRecord | undefined, queue: QueueRecord | undefined): 
   return [[...now, ...delay, `at most ${flow.queuedPeakBytes} bytes waited at once`].join('; ')];
 }
 
-/** Of the options of two levels that setsockopt sets no two have the same number; getsockopt’s has its level before it. */
+/** Of two levels; those of TCP whose number is another one’s of sockets have their level before it. */
 const OPTION_NAMES: Readonly<Record<number, string>> = {
   10: 'SO_OOBINLINE',
   18: 'SO_RCVLOWAT',
@@ -187,12 +187,14 @@ const OPTION_NAMES: Readonly<Record<number, string>> = {
   36: 'TCP_INQ',
   37: 'SO_TIMESTAMPING',
   42: 'SO_PEEK_OFF',
+  47: 'SO_MAX_PACING_RATE',
   50: 'SO_ATTACH_BPF',
   60: 'SO_ZEROCOPY',
   63: 'SO_TIMESTAMP',
   64: 'SO_TIMESTAMPNS',
   65: 'SO_TIMESTAMPING',
   [(6 << 16) | 35]: 'TCP_ZEROCOPY_RECEIVE',
+  [(6 << 16) | 37]: 'TCP_TX_DELAY',
 };
 
 function optionName(number: number): string {

@@ -10,7 +10,17 @@ export type Way =
   /** The connection is never promoted. */
   | 'refused';
 
+/** Who can meet a difference, the ones first who matter most. */
+export type Met =
+  /** By a program that does nothing wrong, and that may do the wrong thing next. */
+  | 'by programs'
+  /** By a program that looks; what it does next is right in both cases. */
+  | 'without harm'
+  /** By a program that makes a mistake, or by a test. */
+  | 'by mistakes and tests';
+
 export interface Difference {
+  readonly met: Met;
   /** Label of what was seen -> over TCP, promoted. `-`: was not seen. */
   readonly seen: Readonly<Record<string, readonly [tcp: string, promoted: string]>>;
   /** Why it is so, and whom it concerns. */

@@ -5,15 +5,18 @@
  */
 import type { Part } from './case.ts';
 
-const NO_URGENT = 'The queue of redirected messages knows no urgent data. Nobody uses it but telnet and rlogin.';
+const NO_URGENT =
+  'The queue of redirected messages knows no urgent data: tcp_bpf_recvmsg() does not heed MSG_OOB, and what is urgent, which goes by TCP, is told before what is unread. telnet and rlogin use it, which read what they have.';
 const KERNEL_SEND =
   'The kernel looks at this in tcp_sendmsg() only, which a socket in a socket hash does not pass. A mistake of the program in either case; no byte is lost or added.';
 const BLOCKING =
-  'A socket that was promoted was made blocking again; such a recv(2) is woken by anything and does not go on waiting. Nothing is redirected to it any more. Set such a workload’s reader to `off`.';
+  'The socket was non-blocking when it was promoted, and made blocking since: tcp_bpf_recvmsg() waits once and does not look why it was woken. Nothing is redirected to it any more, and its workload is learned of: the sockets that it makes from then on are not promoted. Known to do so: Python’s settimeout(None) after a time-out. Set the reader of such a workload to `off` beforehand.';
 const RESET =
   'The kernel throws redirected bytes away before TCP decides how to close, and TCP finds nothing unread. The end that it would send is made a reset on its way, but this one was sent before. The peer is told by its next write.';
 const SPLICE =
-  'splice(2) looks at TCP’s queue alone. `shunt run` answers it with EINVAL, so that programs fall back to recv(2): docs/fastpath.md.';
+  'tcp_splice_read() looks at TCP’s queue alone. A program that may be redirected to is answered EINVAL by `shunt run`, from its first call on, as for a file that cannot be spliced, and receives instead (Go, HAProxy); io_uring, which splices by itself, is not there for it. This is what one sees that was put into the cgroup by hand.';
+const SENDFILE =
+  'As splice-from; but sendfile(2) from a socket cannot be refused without that from a file, since a filter of system calls sees numbers alone. No program is known that does so.';
 
 export const PARTS: readonly Part[] = [
   {
@@ -26,16 +29,18 @@ export const PARTS: readonly Part[] = [
         name: 'recv-trunc',
         what: 'MSG_TRUNC',
         differs: {
+          met: 'without harm',
           seen: { buffer: ['left alone', 'written'] },
-          why: 'TCP throws the bytes away; redirected ones are copied to the buffer as well. The count is right.',
+          why: 'TCP throws the bytes away; redirected ones are copied to the buffer as well. The count is right. tcp_bpf_recvmsg() heeds no flag but MSG_PEEK and MSG_DONTWAIT, and no BPF program runs in recv(2).',
         },
       },
       {
         name: 'recv-trunc-without-buffer',
         what: 'MSG_TRUNC without a buffer',
         differs: {
+          met: 'by programs',
           seen: { result: ['50', 'EFAULT'], 'what follows': ['50 bytes', '100 bytes'] },
-          why: 'As above, and there is no buffer to copy to. Known users: iperf3 with --skip-rx-copy.',
+          why: 'As recv-trunc, and there is no buffer to copy to. Known to do so: iperf3 with --skip-rx-copy, which reads until it would block and is refused its first read.',
         },
       },
       { name: 'recv-waitall', what: 'MSG_WAITALL on a non-blocking socket' },
@@ -46,8 +51,9 @@ export const PARTS: readonly Part[] = [
         name: 'recv-nothing',
         what: 'a read of no bytes',
         differs: {
+          met: 'without harm',
           seen: { 'nothing there': ['EAGAIN', '0'] },
-          why: 'A read that wants nothing gets nothing, whether something is there or not.',
+          why: 'tcp_bpf_recvmsg() answers a read that wants nothing at once. TCP answers 0 as well when something is there, so no program can take it for the end.',
         },
       },
       { name: 'recv-bad-buffer', what: 'EFAULT, and nothing is lost' },
@@ -75,6 +81,7 @@ export const PARTS: readonly Part[] = [
         name: 'send-bad-buffer',
         what: 'buffers that cannot be read',
         differs: {
+          met: 'by mistakes and tests',
           seen: { 'all bad': ['EFAULT', '0'], 'second bad': ['EFAULT', '0'] },
           why: KERNEL_SEND,
           where: { has: 'length of a queue' },
@@ -85,6 +92,7 @@ export const PARTS: readonly Part[] = [
         name: 'sendmsg-control',
         what: 'control messages that TCP does not know',
         differs: {
+          met: 'by mistakes and tests',
           seen: { 'an unknown control message': ['EINVAL', '10'], read: ['20 bytes', '30 bytes'] },
           why: 'The kernel looks at control messages in tcp_sendmsg() only; they are ignored, and the bytes are sent.',
         },
@@ -96,6 +104,7 @@ export const PARTS: readonly Part[] = [
         what: 'MSG_FASTOPEN on a connected socket',
         way: 'promoted',
         differs: {
+          met: 'by mistakes and tests',
           seen: { MSG_FASTOPEN: ['EISCONN', '10'], read: ['10 bytes', '20 bytes'] },
           why: 'The kernel ignores the flag of a socket in a socket hash, and the bytes are sent.',
           where: { lacks: 'all flags of a promoted sender' },
@@ -108,12 +117,17 @@ export const PARTS: readonly Part[] = [
       {
         name: 'send-oob-behind-unread',
         what: 'MSG_OOB to a reader that has not',
-        differs: { seen: { 'at the mark': ['0', '1'], 'recv in band': ['10', '9'] }, why: NO_URGENT },
+        differs: {
+          met: 'by mistakes and tests',
+          seen: { 'at the mark': ['0', '1'], 'recv in band': ['10', '9'] },
+          why: NO_URGENT,
+        },
       },
       {
         name: 'recv-oob-none',
         what: 'MSG_OOB where nothing urgent was sent',
         differs: {
+          met: 'by mistakes and tests',
           seen: {
             'nothing there': ['EINVAL', 'EAGAIN'],
             'bytes there, none urgent': ['EINVAL', '1'],
@@ -128,6 +142,7 @@ export const PARTS: readonly Part[] = [
         name: 'splice-from',
         what: 'splice(2) into a pipe',
         differs: {
+          met: 'by programs',
           seen: {
             splice: ['100', 'EAGAIN'],
             'from the pipe': ['100 bytes', '-'],
@@ -139,7 +154,11 @@ export const PARTS: readonly Part[] = [
       {
         name: 'sendfile-from',
         what: 'sendfile(2) from the socket into a pipe',
-        differs: { seen: { sendfile: ['100', 'EAGAIN'], recv: ['EAGAIN', '100 bytes'] }, why: SPLICE },
+        differs: {
+          met: 'by mistakes and tests',
+          seen: { sendfile: ['100', 'EAGAIN'], recv: ['EAGAIN', '100 bytes'] },
+          why: SENDFILE,
+        },
       },
       { name: 'small-send-buffer', what: 'SO_SNDBUF of 8 KiB and 400 kB to send' },
       { name: 'reuse-buffer-after-send', what: 'the buffer is overwritten after send(2)' },
@@ -161,7 +180,7 @@ export const PARTS: readonly Part[] = [
       {
         name: 'close-unread-after-shutdown',
         what: 'close(2) with bytes unread, when the peer has taken an end that shutdown(2) sent',
-        differs: { seen: { 'told of it': ['yes', 'no'] }, why: RESET },
+        differs: { met: 'without harm', seen: { 'told of it': ['yes', 'no'] }, why: RESET },
       },
       { name: 'write-to-closed', what: 'writes to a peer that closed', way: 'promoted' },
       { name: 'sigpipe', what: 'SIGPIPE and MSG_NOSIGNAL', way: 'promoted' },
@@ -172,6 +191,7 @@ export const PARTS: readonly Part[] = [
         name: 'reset-then-write-unread',
         what: 'the same, with bytes unread',
         differs: {
+          met: 'without harm',
           seen: { afterwards: ['end', 'ECONNRESET'] },
           why: 'send(2) tells the error without taking it from the socket, so that recv(2), after the bytes, tells it once more.',
         },
@@ -220,6 +240,7 @@ export const PARTS: readonly Part[] = [
         what: 'SO_ZEROCOPY and MSG_ZEROCOPY',
         way: 'promoted',
         differs: {
+          met: 'without harm',
           seen: { completion: ['told', 'never told'] },
           why: 'The kernel ignores the flag of a socket in a socket hash: the bytes are copied, and no completion follows. Who sends so sets SO_ZEROCOPY before the first byte, and is never promoted.',
           where: { lacks: 'all flags of a promoted sender' },
@@ -229,6 +250,7 @@ export const PARTS: readonly Part[] = [
         name: 'zerocopy-receive',
         what: 'TCP_ZEROCOPY_RECEIVE',
         differs: {
+          met: 'without harm',
           seen: { 'copied, to be received of the first message': ['50, 0', '0, 50'] },
           why: 'Bytes that were redirected before the first call cannot be mapped; the program is told to receive them, as by TCP of bytes that cannot. All that follows is by TCP.',
         },
@@ -238,6 +260,8 @@ export const PARTS: readonly Part[] = [
       { name: 'small-receive-buffer', what: 'SO_RCVBUF, and a queue that fills up three times' },
       { name: 'time-outs', what: 'SO_RCVTIMEO and SO_SNDTIMEO of a non-blocking socket' },
       { name: 'option-values', what: '22 other options: what they answer' },
+      { name: 'option-answers', what: '21 options that are only asked for: what they answer' },
+      { name: 'pacing-later', what: 'SO_MAX_PACING_RATE', way: 'promoted' },
       { name: 'congestion-control', what: 'TCP_CONGESTION' },
       { name: 'repair-later', what: 'TCP_REPAIR, on and off', way: 'promoted' },
       { name: 'keep-alive', what: 'keep-alive probes and TCP_USER_TIMEOUT in an idle connection', once: true },
@@ -253,6 +277,7 @@ export const PARTS: readonly Part[] = [
       { name: 'timestamp-before', what: 'SO_TIMESTAMPNS', way: 'refused' },
       { name: 'timestamping-send-before', what: 'SO_TIMESTAMPING', way: 'refused' },
       { name: 'inq-before', what: 'TCP_INQ', way: 'refused' },
+      { name: 'pacing-before', what: 'SO_MAX_PACING_RATE', way: 'refused' },
       { name: 'zerocopy-receive-before', what: 'TCP_ZEROCOPY_RECEIVE, by getsockopt(2)', way: 'refused' },
       { name: 'filter-before', what: 'SO_ATTACH_FILTER', way: 'refused' },
       { name: 'edge-triggered-before', what: 'an edge-triggered reader that asks FIONREAD', way: 'refused' },
@@ -266,8 +291,9 @@ export const PARTS: readonly Part[] = [
         name: 'fionread',
         what: 'FIONREAD',
         differs: {
+          met: 'by programs',
           seen: { 'a message': ['100', '0'], two: ['150', '0'], 'the rest': ['30', '0'] },
-          why: 'Older kernels do not count redirected bytes.',
+          why: 'Kernels without tcp_bpf_ioctl() do not count redirected bytes, and no BPF program runs in ioctl(2). A program that takes 0 for “nothing to read” (Java’s available(), .NET’s Available) needs `fastPath: sender-only` or `off` there.',
           where: { lacks: 'length of a queue' },
         },
       },
@@ -276,8 +302,9 @@ export const PARTS: readonly Part[] = [
         what: 'FIONREAD of a promoted socket whose bytes come by TCP',
         way: 'promoted',
         differs: {
+          met: 'by programs',
           seen: { 'a message': ['100', '0'], 'the rest': ['40', '0'] },
-          why: 'Newer kernels count redirected bytes alone. Edge-triggered readers, which could stall on it, are never promoted.',
+          why: 'tcp_bpf_ioctl() counts redirected bytes alone. Bytes go by TCP when the reader is behind, and now and then. A level-triggered program that takes 0 for “nothing to read” needs `fastPath: off`; edge-triggered readers, which could stall on it, are never promoted.',
           where: { has: 'length of a queue' },
           mended: true,
         },
@@ -310,25 +337,25 @@ export const PARTS: readonly Part[] = [
         name: 'blocking-later-own-shutdown',
         what: 'recv(2), and another thread calls shutdown(2)',
         way: 'promoted',
-        differs: { seen: { recv: ['end', 'EAGAIN'] }, why: BLOCKING },
+        differs: { met: 'by programs', seen: { recv: ['end', 'EAGAIN'] }, why: BLOCKING },
       },
       {
         name: 'blocking-later-reset',
         what: 'recv(2), and the peer resets',
         way: 'promoted',
-        differs: { seen: { recv: ['ECONNRESET', 'EAGAIN'] }, why: BLOCKING },
+        differs: { met: 'by programs', seen: { recv: ['ECONNRESET', 'EAGAIN'] }, why: BLOCKING },
       },
       {
         name: 'blocking-later-signal',
         what: 'recv(2), and a signal',
         way: 'promoted',
-        differs: { seen: { recv: ['EINTR', 'EAGAIN'] }, why: BLOCKING },
+        differs: { met: 'by programs', seen: { recv: ['EINTR', 'EAGAIN'] }, why: BLOCKING },
       },
       {
         name: 'blocking-later-restart',
         what: 'recv(2), and a signal with SA_RESTART',
         way: 'promoted',
-        differs: { seen: { recv: ['100 bytes', 'EAGAIN'] }, why: BLOCKING },
+        differs: { met: 'by programs', seen: { recv: ['100 bytes', 'EAGAIN'] }, why: BLOCKING },
       },
       { name: 'blocking-later-time-out', what: 'recv(2) with SO_RCVTIMEO', way: 'promoted' },
       { name: 'blocking-for-a-moment', what: 'blocking for one recv(2), then non-blocking again' },

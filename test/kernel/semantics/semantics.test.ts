@@ -85,7 +85,8 @@ describe.each(ROUTES)('over %s', needs('fast path'), (title, route) => {
   for (const semantic of CASES.filter(({ once }) => once === undefined || title === ROUTES[0]?.[0])) {
     const verdict = semantic.differs === undefined ? 'is the same' : 'differs as the table says';
     test(`${semantic.name} ${verdict}`, needs(...(semantic.needs === undefined ? [] : [semantic.needs])), async () => {
-      expect(await both.compare(semantic)).toBeOneOf(expected(semantic));
+      const seen = await both.compare(semantic);
+      expect(seen, JSON.stringify(seen)).toBeOneOf(expected(semantic));
     });
   }
 });

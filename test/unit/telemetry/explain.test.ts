@@ -94,7 +94,7 @@ describe('the answer about a socket', () => {
     [
       'with an option that was set before shunt looked',
       { state: { ...STATE, phase: Phase.REFUSED, refusal: Counter.REFUSED_OPTION } },
-      'refused: refused for good: SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF, SO_TIMESTAMP(ING), TCP_INQ, TCP_REPAIR or a filter is set',
+      'refused: refused for good: SO_RCVLOWAT, SO_ZEROCOPY, SO_OOBINLINE, SO_PEEK_OFF, SO_TIMESTAMP(ING), SO_MAX_PACING_RATE, TCP_INQ, TCP_REPAIR or a filter is set',
     ],
     [
       'that waits edge-triggered',
