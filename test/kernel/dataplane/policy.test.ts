@@ -18,6 +18,7 @@ const TO_WEB: L4Verdict = { source: 't/a', destination: { ip: IPS.web, port: POR
 describe('a captured TCP connection that is promoted', needs('capture', 'fast path'), () => {
   let sandbox: Sandbox;
   let dataplane: Dataplane;
+  let promoting: Disposable;
   let client: JsonLines;
 
   beforeEach(async () => {
@@ -28,12 +29,14 @@ describe('a captured TCP connection that is promoted', needs('capture', 'fast pa
     dataplane.applyVerdicts([TO_DB]);
     dataplane.applyDestinations(sandbox.topology);
     dataplane.attachNamespace(sandbox.netnsPath('a'));
+    promoting = dataplane.promoteNominees();
     await sandbox.start('a', sandbox.instance.envoyCgroup, 'echo.ts', 'listen', `${PORTS.proxy}`);
     const to = `${IPS.db}:${PORTS.db}`;
     client = sandbox.spawn('a', sandbox.cgroup('a'), 'echo.ts', 'connect', to, `${ROUNDS}`);
     expect(await client.next()).toBe(ROUNDS * MESSAGE_BYTES);
   });
   afterEach(async () => {
+    promoting[Symbol.dispose]();
     dataplane[Symbol.dispose]();
     await sandbox[Symbol.asyncDispose]();
   });

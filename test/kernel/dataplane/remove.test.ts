@@ -43,6 +43,7 @@ describe('removing a data plane', needs('capture', 'fast path'), () => {
       dataplane.applySettings({ outboundPort: PORTS.proxy, promoteAfterSegments: 4, maxQueuedBytes: 1 << 20 });
       dataplane.applyMembers(new Map([[cgroup, 'AUTO']]));
       dataplane.attachNamespace(sandbox.netnsPath('a'));
+      using _promoting = dataplane.promoteNominees();
       await sandbox.start('a', cgroup, 'echo.ts', 'listen', '7000');
       const client = sandbox.spawn('a', cgroup, 'echo.ts', 'connect', '7000', `${ROUNDS}`);
       expect(await client.next()).toBe(ROUNDS * MESSAGE_BYTES);
