@@ -151,8 +151,8 @@ struct sock {
 	__u16 sk_protocol;
 	__s32 sk_peek_off; /* negative: off */
 	int sk_rcvlowat;
-	__u32 sk_tsflags; /* SO_TIMESTAMPING; a __u16 on old kernels */
-	void *sk_filter;  /* SO_ATTACH_FILTER, SO_ATTACH_BPF */
+	__u32 sk_tsflags;		  /* SO_TIMESTAMPING; a __u16 on old kernels */
+	void *sk_filter;		  /* SO_ATTACH_FILTER, SO_ATTACH_BPF */
 	unsigned long sk_max_pacing_rate; /* SO_MAX_PACING_RATE, bytes a second; all ones: none */
 	int sk_rcvbuf;
 	int sk_sndbuf;
