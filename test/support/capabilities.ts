@@ -76,6 +76,7 @@ const PROBES = {
     1,
     'it ignores MSG_FASTOPEN and MSG_ZEROCOPY of a socket in a socket hash',
   ),
+  'small reads without mapping': isAtLeast(5, 11, 'its TCP_ZEROCOPY_RECEIVE copies nothing'),
   'peek offset of TCP': setsTcpOption(1, 42, 0, 'it has no SO_PEEK_OFF for TCP'),
 } satisfies Record<string, () => string | undefined>;
 

@@ -249,6 +249,7 @@ export const PARTS: readonly Part[] = [
       {
         name: 'zerocopy-receive',
         what: 'TCP_ZEROCOPY_RECEIVE',
+        needs: 'small reads without mapping',
         differs: {
           met: 'without harm',
           seen: { 'copied, to be received of the first message': ['50, 0', '0, 50'] },
@@ -278,7 +279,12 @@ export const PARTS: readonly Part[] = [
       { name: 'timestamping-send-before', what: 'SO_TIMESTAMPING', way: 'refused' },
       { name: 'inq-before', what: 'TCP_INQ', way: 'refused' },
       { name: 'pacing-before', what: 'SO_MAX_PACING_RATE', way: 'refused' },
-      { name: 'zerocopy-receive-before', what: 'TCP_ZEROCOPY_RECEIVE, by getsockopt(2)', way: 'refused' },
+      {
+        name: 'zerocopy-receive-before',
+        what: 'TCP_ZEROCOPY_RECEIVE, by getsockopt(2)',
+        way: 'refused',
+        needs: 'small reads without mapping',
+      },
       { name: 'filter-before', what: 'SO_ATTACH_FILTER', way: 'refused' },
       { name: 'edge-triggered-before', what: 'an edge-triggered reader that asks FIONREAD', way: 'refused' },
       { name: 'blocking-before', what: 'a blocking reader', way: 'refused' },
