@@ -16,6 +16,8 @@ export interface Measured {
   /** Those that the tier has now; results of others are not shown. */
   readonly files: readonly string[];
   readonly inputs: InputsNow;
+  /** How many the matrix has. */
+  readonly kernels: number;
   /** Tests that no kernel ran. */
   readonly everywhere: readonly string[];
 }
@@ -69,8 +71,13 @@ function totals(measured: Measured): string[] {
   return aligned(HEADS, rows);
 }
 
-function skippedByAll({ everywhere }: Measured): string[] {
-  if (everywhere.length === 0) return ['No test that all kernels were given was skipped by all of them.'];
+function skippedByAll({ all, files, kernels, everywhere }: Measured): string[] {
+  const ranByAll = files.filter(
+    (file) => all.filter((results) => results.files[file] !== undefined).length === kernels,
+  );
+  if (everywhere.length === 0) {
+    return [`${ranByAll.length} files have run on all ${kernels} kernels: no test of them was skipped by all.`];
+  }
   return ['Skipped by all kernels:', '', ...everywhere.map((test) => `- \`${test}\``)];
 }
 

@@ -167,7 +167,13 @@ if (!parsed.onlyPage) {
 const everywhere = skippedEverywhere(allKept(), MATRIX.length);
 writeFileSync(
   PAGE,
-  pageWith(readFileSync(PAGE, 'utf8'), { all: allKept(), files: allFiles, inputs: inputsOf(ROOT), everywhere }),
+  pageWith(readFileSync(PAGE, 'utf8'), {
+    all: allKept(),
+    files: allFiles,
+    inputs: inputsOf(ROOT),
+    kernels: MATRIX.length,
+    everywhere,
+  }),
 );
 console.log(`\n${lines.join('\n')}`);
 for (const test of everywhere) console.log(`skipped on every kernel: ${test}`);

@@ -168,6 +168,7 @@ describe('the page', () => {
     ],
     files: ['a.test.ts', 'b.test.ts', 'c.test.ts'],
     inputs: now,
+    kernels: 2,
     everywhere: [],
   };
   const page = pageWith('# Kernels\n\nWhat it is.\n', measured);
@@ -199,6 +200,12 @@ describe('the page', () => {
     expect(text).toMatch(/^\| peek +\| unsupported \|$/m);
     expect(text).toContain('- 6.1, peek: 0 of 1000 bytes kept (expected: kept)');
     expect(text).toContain('It took, emulated: 6.1: 21 s (stale, aaaaaaa).');
+  });
+
+  test('says how many files all kernels have run', () => {
+    expect(page).toContain('0 files have run on all 2 kernels');
+    const all = [results('6.1', ran('a.test.ts', 'passed')), results('6.12', ran('a.test.ts', 'passed'))];
+    expect(pageWith('', { ...measured, all })).toContain('1 files have run on all 2 kernels');
   });
 
   test('keeps what is written and replaces what was measured', () => {
