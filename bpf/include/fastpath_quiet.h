@@ -30,15 +30,21 @@ struct {
 	__type(value, struct quiet);
 } quiet SEC(".maps");
 
-/* Of one direction: the other one has local and remote changed. */
+/*
+ * Of one direction: the other one has local and remote changed. The low half of a product knows nothing of
+ * the high half of its factors: without the shift all connections of clients to one port are one in
+ * `connection`, and those that share a slot keep each other from being looked at.
+ */
 static __always_inline __u64 packet_hash(const struct packet *packet)
 {
 	const struct shunt_flow_key *key = &packet->key;
 	__u64 hash = (__u64)key->local_port << 32 | key->remote_port;
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++) {
 		hash = (hash ^ ((__u64)key->local_ip_be[i] << 32 | key->remote_ip_be[i])) * HASH_MULTIPLIER;
-	return hash;
+		hash ^= hash >> 32;
+	}
+	return hash * HASH_MULTIPLIER;
 }
 
 static __always_inline struct quiet *quiet_slot(__u64 hash)
