@@ -285,7 +285,8 @@ describe('TCP', () => {
     });
     socket.write(text);
     await until(() => closed || (last !== '' && received.endsWith(last)), 5_000, `${JSON.stringify(received)} came`);
-    socket.destroy();
+    // An end alone would be passed on to the upstream, and whichever of the two then closes first is told.
+    socket.resetAndDestroy();
     return received;
   }
 
