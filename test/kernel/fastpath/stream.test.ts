@@ -11,6 +11,8 @@ allNeed('fast path');
 const MIB = 1 << 20;
 const PAGE_BYTES = 4096;
 const CREDIT = 128 * 1024;
+const SOL_SOCKET = 1;
+const SO_RCVBUFFORCE = 33;
 
 /** Links by what one end sends alone: each segment has the other end looked at, and its acknowledgement this one. Returns the bytes. */
 async function linkByWrites(sandbox: Sandbox, from: Peer): Promise<number> {
@@ -195,7 +197,9 @@ test('all queues together hold no more than the kernel wants to have for TCP, an
   const messageBytes = 60_000;
   const room = 4 * MIB;
   await using sandbox = new Sandbox({ settings: { maxQueuedBytes: MIB } });
-  const all = await Promise.all(Array.from({ length: pairs }, () => sandbox.pair()));
+  // Else each queue is bounded by its reader's buffer, which is not counted on to grow when memory is short.
+  const prepare = (_: Peer, server: Peer) => server.do('option', SOL_SOCKET, SO_RCVBUFFORCE, 4 * MIB);
+  const all = await Promise.all(Array.from({ length: pairs }, () => sandbox.pair({ prepare })));
   const before = sandbox.fastPath.bytes('REDIRECTED');
   let written: Answer[];
   {
@@ -203,7 +207,7 @@ test('all queues together hold no more than the kernel wants to have for TCP, an
     memory.shorten(tcpPagesHeld() + room / PAGE_BYTES);
     written = await Promise.all(all.map(({ client }) => client.try('write-all', 20 * messageBytes, 500)));
     const queued = sandbox.fastPath.bytes('REDIRECTED') - before;
-    expect(queued).toBeGreaterThan(room / 4);
+    expect(queued).toBeGreaterThan(room / 2);
     // Each sender may have found room for one more at the same moment.
     expect(queued).toBeLessThan(room + pairs * messageBytes);
     for (const { error } of written) expect(['', 'ETIMEDOUT']).toContain(error);
