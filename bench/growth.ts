@@ -32,7 +32,7 @@ async function prepare(options: BenchmarkOptions): Promise<Prepared> {
       lazy(async () => {
         const { pair, fastPath } = await context.fast();
         if (fastPath === undefined) throw new Error('a network without the fast path');
-        return grow(fastPath, pair, number, options.durationMs);
+        return grow(fastPath, pair, context.cpus, number, options.durationMs);
       }),
     ]),
   );

@@ -3,6 +3,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import type { BenchContext } from '../fastpath/bench-context.ts';
 import type { NetnsPair, Side } from '../fastpath/netns-pair.ts';
 import { placed } from '../fastpath/placed-process.ts';
 
@@ -25,16 +26,18 @@ export class Crowd implements AsyncDisposable {
     this.connections = connections;
   }
 
-  /** From the pair's second namespace to its first, of members. All are open when it resolves. */
-  static async connect(pair: NetnsPair, connections: number): Promise<Crowd> {
+  /** From the pair's second namespace to its first, of members, on these processors. All are open when it resolves. */
+  static async connect(pair: NetnsPair, cpus: BenchContext['cpus'], connections: number): Promise<Crowd> {
     const crowd = new Crowd(connections);
     try {
       for (let opened = 0; opened < connections; opened += CONNECTIONS_EACH) {
         const port = FIRST_PORT + crowd.#clients.length;
-        const server = crowd.#undo.use(new Told(pair.first, ['server', pair.firstIp, `${port}`]));
+        const server = crowd.#undo.use(new Told(pair.first, cpus[0], ['server', pair.firstIp, `${port}`]));
         await server.answer();
         const number = Math.min(CONNECTIONS_EACH, connections - opened);
-        const client = crowd.#undo.use(new Told(pair.second, ['client', pair.firstIp, `${port}`, `${number}`]));
+        const client = crowd.#undo.use(
+          new Told(pair.second, cpus[1], ['client', pair.firstIp, `${port}`, `${number}`]),
+        );
         await client.answer();
         crowd.#clients.push(client);
       }
@@ -73,8 +76,9 @@ class Told implements AsyncDisposable {
   readonly #ended: Promise<unknown>;
   #errors = '';
 
-  constructor(side: Side, args: readonly string[]) {
-    const [program, words] = placed(side, [PROGRAM, ...args]);
+  constructor(side: Side, cpu: number, args: readonly string[]) {
+    // Else the kernel places both as it likes, and a request takes 15 us or, with a processor to wake, 55.
+    const [program, words] = placed(side, ['taskset', '--cpu-list', `${cpu}`, PROGRAM, ...args]);
     this.#child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#lines = createInterface(this.#child.stdout)[Symbol.asyncIterator]();
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {

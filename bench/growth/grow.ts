@@ -1,7 +1,7 @@
 /** What a number of connections costs, as TCP and then promoted: the same sockets, so that the difference is the promotion. */
 import { readFileSync } from 'node:fs';
 import { enableRunStats } from '../../src/bpf/info.ts';
-import { difference, redirectedShare } from '../fastpath/bench-context.ts';
+import { type BenchContext, difference, redirectedShare } from '../fastpath/bench-context.ts';
 import type { FastPath } from '../fastpath/fast-path.ts';
 import type { NetnsPair } from '../fastpath/netns-pair.ts';
 import { Crowd } from './crowd.ts';
@@ -35,13 +35,14 @@ const LEAST_PROMOTED = 0.999;
 export async function grow(
   fastPath: FastPath,
   pair: NetnsPair,
+  cpus: BenchContext['cpus'],
   connections: number,
   durationMs: number,
 ): Promise<Grown> {
   const linkedBefore = fastPath.count('LINKED');
   const before = kernelBytes();
   fastPath.pause(true);
-  await using crowd = await Crowd.connect(pair, connections);
+  await using crowd = await Crowd.connect(pair, cpus, connections);
   await crowd.rounds(ROUNDS_BEFORE);
   const tcp = await costs(fastPath, crowd, before, durationMs);
   fastPath.pause(false);
