@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { ShuntError } from '../../errors.ts';
 import { type Context, withApi } from '../context.ts';
 import { bytes, printError } from '../output.ts';
+import { wholeBlocks } from '../whole-blocks.ts';
 
 export interface PcapOptions {
   /** `-`: standard output. */
@@ -33,7 +34,7 @@ export async function pcap(context: Context, flows: readonly string[], options: 
     process.once('SIGINT', end);
     process.once('SIGTERM', end);
     try {
-      await pipeline(file, write === '-' ? process.stdout : createWriteStream(write, { mode: FILE_MODE }));
+      await pipeline(file, wholeBlocks, write === '-' ? process.stdout : createWriteStream(write, { mode: FILE_MODE }));
     } catch (cause) {
       throw new ShuntError('E_API', `capture to ${write} was cut short: ${(cause as Error).message}`, { cause });
     } finally {
