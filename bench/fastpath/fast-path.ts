@@ -7,6 +7,7 @@ import type { BpfMap } from '../../src/bpf/map.ts';
 import { BpfObject } from '../../src/bpf/object.ts';
 import { attachTc } from '../../src/bpf/tc.ts';
 import { REFRESH_MS } from '../../src/dataplane/dataplane.ts';
+import { FAST_PATH_CGROUP_PROGRAMS } from '../../src/dataplane/hooks.ts';
 import { Counter, maps, Outcome, Reader, type Settings } from '../../src/generated/abi.ts';
 import { type NetnsPair, PAIR_DEVICE } from './netns-pair.ts';
 
@@ -50,7 +51,7 @@ export class FastPath implements Disposable {
   static attach(pair: NetnsPair, options: FastPathOptions = {}): FastPath {
     using stack = new DisposableStack();
     const object = stack.use(BpfObject.open(options.object ?? OBJECT).load());
-    for (const program of ['socket_events', 'socket_options', 'socket_answers', 'socket_released']) {
+    for (const program of FAST_PATH_CGROUP_PROGRAMS) {
       stack.use(object.program(program).attachCgroup(pair.cgroup));
     }
     object.program('redirect').attachToMap(object.map(maps.sockets), 'sk_msg');

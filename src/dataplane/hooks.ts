@@ -51,6 +51,11 @@ export const LINK_HOOKS: readonly LinkHook[] = [
   { object: 'fastpath', program: 'socket_released', cgroup: 'cgroup' },
 ];
 
+/** Programs of the fast path that are held by a cgroup, for those who attach it without the rest of the data plane. */
+export const FAST_PATH_CGROUP_PROGRAMS: readonly string[] = LINK_HOOKS.filter(
+  ({ object }) => object === 'fastpath',
+).map(({ program }) => program);
+
 export const SOCKET_HASH_HOOK: SocketHashHook = { object: 'fastpath', program: 'redirect' };
 
 /** The guard first: what it drops must not be seen by the fast path. */

@@ -9,7 +9,7 @@ import { BpfObject } from '../../src/bpf/object.ts';
 import { RingReader } from '../../src/bpf/ring.ts';
 import { attachTc } from '../../src/bpf/tc.ts';
 import { type DataplaneEvent, decodeEvent } from '../../src/dataplane/events.ts';
-import { PROMOTION_PROGRAMS, type Promotion } from '../../src/dataplane/hooks.ts';
+import { FAST_PATH_CGROUP_PROGRAMS, PROMOTION_PROGRAMS, type Promotion } from '../../src/dataplane/hooks.ts';
 import {
   Counter,
   type Flow,
@@ -103,7 +103,7 @@ export class FastPath implements Disposable {
     }
     const ids = [redirect, promote].map((program) => programId(program.fd));
     redirect.attachToMap(object.map(maps.sockets), 'sk_msg');
-    for (const name of ['socket_events', 'socket_options', 'socket_answers', 'socket_released']) {
+    for (const name of FAST_PATH_CGROUP_PROGRAMS) {
       const link = object.program(name).attachCgroup(options.cgroup);
       undo.use(link);
     }
