@@ -18,13 +18,15 @@
  * Maps read: settings, members, destinations, verdicts, originals. Written: flows, pairs, counters, events,
  * `states` (what is known of a socket, lives with it). Own: `met`, `sockets` (who may be redirected to),
  * `wanted` and `nominations` (who is to enter), `quiet` (what need not be looked at), `mirrors` (what sees
- * each message afterwards), `options`.
+ * each message afterwards), `options`, `unread_ends` (whose end is to be a reset), `socket_address` (a number
+ * made a pointer).
  *
  * No program here ever drops or delays anything; socket_events sets the send buffer of a stream that
  * was too much for its reader (fastpath_send_buffer.h says why). promote and nominate always say
- * TC_ACT_UNSPEC, so that later filters run. redirect always says SK_PASS: a message that is not redirected
- * goes by TCP, which keeps the order, because the next one is redirected only after the reader took
- * everything that was sent by TCP. Every reason is counted.
+ * TC_ACT_UNSPEC, so that later filters run; the end of a socket that was closed with redirected bytes unread
+ * they make the reset that it is over TCP (fastpath_ending.h). redirect always says SK_PASS: a message that
+ * is not redirected goes by TCP, which keeps the order, because the next one is redirected only after the
+ * reader took everything that was sent by TCP. Every reason is counted.
  *
  * What must hold for a redirect (docs/fastpath.md says what breaks otherwise): both ends are promoted and
  * proved to be one connection; neither has a feature that a socket in a socket hash loses; the reader is
@@ -37,7 +39,7 @@
  *
  * There is no way back: sockets, socket hash and program hold each other until the sockets close. Detaching
  * or unpinning stops nothing, and deleting a live key throws away what was not read. settings.paused stops
- * redirects.
+ * redirects. Only a socket that TCP aborted, and that has nothing redirected to read, leaves the socket hash.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
