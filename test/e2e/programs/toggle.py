@@ -3,6 +3,7 @@ same connection, 60 times blocking."""
 import select
 import socket
 import sys
+import time
 
 ROUNDS = 60
 
@@ -10,16 +11,32 @@ ROUNDS = 60
 def answered(stream):
     got = b""
     while not got.endswith(b"\r\n"):
-        if stream.getblocking():
-            got += stream.recv(64)
-            continue
-        select.select([stream], [], [])
+        if not stream.getblocking():
+            select.select([stream], [], [])
         try:
-            got += stream.recv(64)
+            more = stream.recv(64)
         except BlockingIOError:
-            pass
+            if stream.getblocking():
+                raise
+            continue
+        if not more:
+            raise EOFError(f"{stream.getsockname()}: the end after {got!r}")
+        got += more
 
 
+def is_served():
+    try:
+        with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as stream:
+            stream.sendall(b"PING\r\n")
+            answered(stream)
+            return True
+    except (ConnectionError, EOFError):
+        return False
+
+
+# The Redis that was started beside this may not listen yet; the proxy then ends a connection that it has accepted.
+while not is_served():
+    time.sleep(0.05)
 while True:
     with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as stream:
         for blocking in (False, True):
