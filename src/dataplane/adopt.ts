@@ -14,13 +14,16 @@ import { attachLink, attachSocketHash, linkHooksOf, programsOf } from './create.
 import { describeHook, type LinkHook, SOCKET_HASH_HOOK } from './hooks.ts';
 import { namesIn, type Pins } from './layout.ts';
 import type { Objects } from './objects.ts';
+import { neededBySockets, switchOff } from './switch-off.ts';
 import { dropLink } from './take-down.ts';
 
 /** A pin is replaced by renaming another over it; this is the other's name until then. */
 const BESIDE = '_next';
 
 /**
- * Returns a line for each thing that it changed. On failure links that were changed get their old programs back.
+ * Returns a line for each thing that it changed. On failure links that were changed get their old programs back. Where the
+ * fast path is not loaded, what is left of it stops, and goes but for the hooks that promoted sockets need: these go with the
+ * next opening that finds none.
  * @throws what attaching, updating and pinning throw.
  */
 export function adopt(instance: Instance, objects: Objects, pins: Pins, attach: Attach): string[] {
@@ -30,6 +33,8 @@ export function adopt(instance: Instance, objects: Objects, pins: Pins, attach: 
   const changes: string[] = [];
   using undo = new DisposableStack();
   const wanted = linkHooksOf(objects);
+  const isOff = !objects.has(SOCKET_HASH_HOOK.object);
+  if (isOff) switchOff(pins);
   for (const hook of wanted) {
     const change = renew(hook, instance, objects, pins, attach, undo);
     if (change !== undefined) changes.push(`${change} ${describeHook(hook, instance)}`);
@@ -37,12 +42,13 @@ export function adopt(instance: Instance, objects: Objects, pins: Pins, attach: 
   if (objects.has(SOCKET_HASH_HOOK.object)) attachSocketHash(objects, attach);
   undo.move();
 
+  const needed = isOff ? neededBySockets(pins) : [];
   for (const name of namesIn(pins.links)) {
-    if (wanted.some((hook) => hook.program === name)) continue;
+    if (needed.includes(name) || wanted.some((hook) => hook.program === name)) continue;
     dropLink(join(pins.links, name));
     changes.push(`detached ${name}`);
   }
-  repinPrograms(objects, pins);
+  repinPrograms(objects, pins, needed);
   return changes;
 }
 
@@ -93,7 +99,7 @@ function replacePin(path: string, make: () => BpfLink): void {
   renameSync(`${path}${BESIDE}`, path);
 }
 
-function repinPrograms(objects: Objects, pins: Pins): void {
+function repinPrograms(objects: Objects, pins: Pins, needed: readonly string[]): void {
   const programs = programsOf(objects);
   for (const program of programs) {
     const path = join(pins.programs, program.name);
@@ -101,7 +107,8 @@ function repinPrograms(objects: Objects, pins: Pins): void {
     renameSync(`${path}${BESIDE}`, path);
   }
   for (const name of namesIn(pins.programs)) {
-    if (!programs.some((program) => program.name === name)) removePins(join(pins.programs, name));
+    if (needed.includes(name) || programs.some((program) => program.name === name)) continue;
+    removePins(join(pins.programs, name));
   }
 }
 

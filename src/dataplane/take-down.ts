@@ -43,7 +43,8 @@ function pause(settingsPath: string): void {
   settings.set(key, value);
 }
 
-function promotedSockets(socketsPath: string): number {
+/** How many are in the socket hash that is pinned there; none when there is no pin. @throws E_BPF_MAP. */
+export function promotedSockets(socketsPath: string): number {
   if (!existsSync(socketsPath)) return 0;
   using sockets = BpfMap.openBytes(socketsPath);
   return sockets.keys().length;

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestMesh as Mesh, TestMesh, waitFor } from '../support/mesh.ts';
@@ -88,6 +88,24 @@ describe('a workload that is paused, under load', () => {
     }
     expect(load()?.wrong).toEqual([]);
     expect(load()?.failed.slice(failedBefore)).toEqual([]);
+  });
+
+  it('redirects nothing when the mesh turns the fast path off, and everything when it turns it on again', async () => {
+    const off = 'kind: Mesh\nmetadata: { name: mesh }\nspec: { fastPath: { enabled: false } }\n';
+    const { failed = [] } = load() ?? {};
+    await mesh.apply(documents(ECHO, LOAD, `\napiVersion: shunt.dev/v1alpha1\n${off}`));
+    const redirected = async (): Promise<number> => (await mesh.api.status()).counters['messages-redirected'] ?? 0;
+    // Those that were under way.
+    await more(20);
+    const before = await redirected();
+    await more(100);
+    expect(await redirected()).toBe(before);
+    // Promoted sockets that live go on being looked after.
+    expect(readdirSync(join(mesh.instance.pinDir, 'links'))).toContain('socket_options');
+    await mesh.apply(documents(ECHO, LOAD));
+    await waitFor('all is redirected', async () => (await active()).length === 4);
+    expect(load()?.failed).toEqual(failed);
+    expect(load()?.wrong).toEqual([]);
   });
 
   it('must exist', async () => {
