@@ -39,11 +39,9 @@ const loads = (name: string, skipped: readonly string[]) => (): string | undefin
 const promotesByTc = loads('fastpath', PROMOTION_PROGRAMS.iterator);
 const promotesByIterator = loads('fastpath', PROMOTION_PROGRAMS.tc);
 
-/** Node sets no options of sockets. */
-const setsTcpOption = (level: number, name: number, value: number, lacking: string) => (): string | undefined => {
-  const script = `import socket; socket.socket().setsockopt(${level}, ${name}, ${value})`;
-  return spawnSync('python3', ['-c', script]).status === 0 ? undefined : lacking;
-};
+/** Node has no options of sockets. `call`: a method of Python's socket. */
+const hasOption = (call: string, lacking: string) => (): string | undefined =>
+  spawnSync('python3', ['-c', `import socket; socket.socket().${call}`]).status === 0 ? undefined : lacking;
 
 const isAtLeast = (major: number, minor: number, lacking: string) => (): string | undefined => {
   const [hasMajor = 0, hasMinor = 0] = release().split('.').map(Number);
@@ -77,7 +75,8 @@ const PROBES = {
     'it ignores MSG_FASTOPEN and MSG_ZEROCOPY of a socket in a socket hash',
   ),
   'small reads without mapping': isAtLeast(5, 11, 'its TCP_ZEROCOPY_RECEIVE copies nothing'),
-  'peek offset of TCP': setsTcpOption(1, 42, 0, 'it has no SO_PEEK_OFF for TCP'),
+  'peek offset of TCP': hasOption('setsockopt(1, 42, 0)', 'it has no SO_PEEK_OFF for TCP'),
+  'cookie of a namespace': hasOption('getsockopt(1, 71, 8)', 'it has no SO_NETNS_COOKIE'),
 } satisfies Record<string, () => string | undefined>;
 
 export type Capability = keyof typeof PROBES;

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { inNetns, netnsCookie } from '../../../src/bpf/netns.ts';
 import { BpfObject } from '../../../src/bpf/object.ts';
 import { attachTc, detachTc, queryTc, type TcPoint } from '../../../src/bpf/tc.ts';
+import { needs } from '../../support/capabilities.ts';
 import { definitions } from './definitions.ts';
 import { compile, makeNetns } from './fixture.ts';
 
@@ -45,7 +46,7 @@ describe('inNetns', () => {
   });
 });
 
-test('the cookie of a namespace is its own and stays', () => {
+test('the cookie of a namespace is its own and stays', needs('cookie of a namespace'), () => {
   using other = makeNetns('b');
   const cookies = [netns.path, other.path, '/proc/self/ns/net'].map(netnsCookie);
   expect(new Set(cookies).size).toBe(3);
