@@ -8,13 +8,14 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { Workload } from '../config/model.ts';
 import type { Topology } from '../config/topology.ts';
-import type { Dataplane } from '../dataplane/dataplane.ts';
 import { type Instance, netnsName, netnsPath, type ResourceKey, workloadCgroup } from '../instance.ts';
 import type { Logger } from '../log.ts';
 import { ensureCgroup, processesOf, removeCgroup } from '../workload/cgroup.ts';
+import { entranceOf } from '../workload/enter.ts';
 import { publishHosts } from '../workload/hosts.ts';
-import { maySplice } from '../workload/launch.ts';
+import { launchOptions, maySplice, runHash } from '../workload/launch.ts';
 import { ensureNetns, listNetns, removeNetns } from '../workload/netns.ts';
+import { spliceOf } from '../workload/readers.ts';
 import type { DataplaneHandle } from './dataplane-handle.ts';
 import { type Desired, desiredOf, membersOf } from './desired.ts';
 import type { EnvoyProcess } from './envoy-process.ts';
@@ -39,29 +40,34 @@ export interface Parts {
 }
 
 /**
- * `unchanged`: workloads whose namespaces are known to be as wanted; the others are looked at and repaired.
+ * `previous`: what is in force; the same as `wanted` when that is adopted. `unchanged`: workloads whose namespaces are known to
+ * be as wanted; the others are looked at and repaired.
  * @throws the first refusal; what the machine had before is then still in force, and what was added for it is removed.
  */
 export async function reconcile(
   parts: Parts,
   wanted: AppliedState,
+  previous: AppliedState | undefined,
   unchanged: ReadonlySet<ResourceKey> = new Set(),
 ): Promise<void> {
   const desired = desiredOf(parts.instance, wanted.topology);
-  const dataplane = await parts.dataplane.ensure(wanted.topology.model.mesh.fastPath.enabled);
   const added: Workload[] = [];
   try {
+    await parts.dataplane.ensure(wanted.topology.model.mesh.fastPath.enabled);
     for (const workload of wanted.topology.model.workloads) {
       if (!existsSync(netnsPath(netnsName(parts.instance.name, workload.key)))) added.push(workload);
       if (!unchanged.has(workload.key)) await prepare(parts, wanted, workload);
     }
     publishHosts(parts.instance, wanted.topology);
+    await checkCommands(parts, wanted, previous);
     await configureEnvoy(parts, desired);
   } catch (error) {
-    for (const workload of added) await remove(parts, workload.key);
+    await putBack(parts, added, previous === wanted ? undefined : previous).catch((failure: unknown) =>
+      parts.log.error('what was there before is not quite back', { error: failure }),
+    );
     throw error;
   }
-  applyMaps(parts, dataplane, desired, wanted);
+  applyMaps(parts, desired, wanted);
   for (const workload of wanted.topology.model.workloads) {
     await parts.runner.ensure(workload);
   }
@@ -70,8 +76,31 @@ export async function reconcile(
   writeApplied(parts.instance, wanted);
 }
 
+/** Those that are new: one that cannot be executed is refused before anything is in force. @throws E_WORKLOAD, E_NEEDS. */
+async function checkCommands({ instance }: Parts, wanted: AppliedState, previous?: AppliedState): Promise<void> {
+  const before = new Map(previous?.topology.model.workloads.map(({ key, run }) => [key, run && runHash(run)]));
+  for (const workload of wanted.topology.model.workloads) {
+    const { key, run } = workload;
+    if (run === undefined || runHash(run) === before.get(key)) continue;
+    await entranceOf(instance, key, launchOptions(run, spliceOf(workload)));
+  }
+}
+
+/** Envoy has its old configuration already, and no map of policy or capture was touched. */
+async function putBack(parts: Parts, added: readonly Workload[], previous: AppliedState | undefined): Promise<void> {
+  const { instance } = parts;
+  for (const { key } of added) await remove(parts, key);
+  if (previous === undefined) return;
+  const { topology } = previous;
+  publishHosts(instance, topology);
+  const dataplane = await parts.dataplane.ensure(topology.model.mesh.fastPath.enabled);
+  for (const { key } of topology.model.workloads) dataplane.attachNamespace(netnsPath(netnsName(instance.name, key)));
+  applyMaps(parts, desiredOf(instance, topology), previous);
+}
+
 /** What policy takes away goes first, with the connections that have it; what it lets in is captured only when the proxy can serve it. */
-function applyMaps(parts: Parts, dataplane: Dataplane, desired: Desired, wanted: AppliedState): void {
+function applyMaps(parts: Parts, desired: Desired, wanted: AppliedState): void {
+  const dataplane = parts.dataplane.current;
   dataplane.applySettings(desired.settings);
   applyMembers(parts, wanted.topology);
   dataplane.applyVerdicts(desired.verdicts);

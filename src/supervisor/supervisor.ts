@@ -192,7 +192,7 @@ export class Supervisor {
     return await this.#enqueue(async () => {
       this.#log.info('taking the instance down');
       this.#parts.envoy.release();
-      this.#parts.runner.release();
+      await this.#parts.runner.release();
       this.#parts.dataplane[Symbol.dispose]();
       const changes = await takeDown(this.instance, { keepRunDir: true });
       this.#applied = undefined;
@@ -211,7 +211,7 @@ export class Supervisor {
     await this.#queue.catch(() => undefined);
     this.telemetry[Symbol.dispose]();
     this.#parts.envoy.release();
-    this.#parts.runner.release();
+    await this.#parts.runner.release();
     this.#parts.dataplane[Symbol.dispose]();
     this.#lock[Symbol.dispose]();
   }
@@ -284,7 +284,7 @@ export class Supervisor {
 
   async #change(wanted: AppliedState, unchanged?: ReadonlySet<ResourceKey>): Promise<void> {
     try {
-      await reconcile(this.#parts, wanted, unchanged);
+      await reconcile(this.#parts, wanted, this.#applied, unchanged);
       this.#applied = wanted;
       this.#lastError = undefined;
     } catch (error) {

@@ -31,6 +31,8 @@ interface Entry {
   restarts: number;
   /** Waiting to be started again. */
   waiting: boolean;
+  /** Settles when the start that is under way has ended. */
+  starting: Promise<void> | undefined;
 }
 
 export interface RunnerEvents {
@@ -54,7 +56,10 @@ export class WorkloadRunner {
     this.#on = on;
   }
 
-  /** Starts what should run and does not, with what it should run as; adopts what runs already. */
+  /**
+   * Starts what should run and does not, with what it should run as; adopts what runs already. What cannot be started is
+   * tried again as what ended is.
+   */
   async ensure(workload: Workload): Promise<void> {
     const { key, run } = workload;
     const known = this.#entries.get(key);
@@ -65,6 +70,7 @@ export class WorkloadRunner {
       if (known === undefined) this.#watchAdHoc(entry);
       return;
     }
+    await entry.starting?.catch(() => undefined);
     const main = runningMain(this.#instance, key);
     if (main !== undefined && isRunOf(main.hash, run)) {
       if (known === undefined) this.#follow(entry, whenGone(main, entry.watch.signal));
@@ -72,20 +78,29 @@ export class WorkloadRunner {
     }
     entry.watch.abort();
     entry.watch = new AbortController();
-    await this.#start(entry);
+    try {
+      await this.#start(entry);
+    } catch (error) {
+      this.#log.error('workload did not start', { workload: key, error });
+      void this.#ended(entry, error);
+    }
   }
 
   /** Stops a workload for good. */
   async remove(key: ResourceKey): Promise<void> {
-    this.#entries.get(key)?.watch.abort();
+    const entry = this.#entries.get(key);
+    entry?.watch.abort();
     this.#entries.delete(key);
+    await entry?.starting?.catch(() => undefined);
     await stopWorkload(workloadCgroup(this.#instance, key), { drainTimeoutMs: STOP_TIMEOUT_MS });
   }
 
-  /** Stops watching; the workloads go on. */
-  release(): void {
-    for (const entry of this.#entries.values()) entry.watch.abort();
+  /** Stops watching; the workloads go on. Nothing is started any more when this resolves. */
+  async release(): Promise<void> {
+    const entries = [...this.#entries.values()];
+    for (const entry of entries) entry.watch.abort();
     this.#entries.clear();
+    await Promise.allSettled(entries.map(({ starting }) => starting));
   }
 
   state(key: ResourceKey): { state: RunState; restarts: number; pids: number[] } {
@@ -95,11 +110,20 @@ export class WorkloadRunner {
     return { state: pids.length > 0 ? 'running' : stopped, restarts: entry?.restarts ?? 0, pids };
   }
 
-  /** What the last command left in the cgroup must not live beside the next one: it would hold its ports. */
   async #start(entry: Entry): Promise<void> {
+    entry.starting = this.#launch(entry).finally(() => {
+      entry.starting = undefined;
+    });
+    await entry.starting;
+  }
+
+  /** What the last command left in the cgroup must not live beside the next one: it would hold its ports. */
+  async #launch(entry: Entry): Promise<void> {
     const { key, run } = entry.workload;
+    const { signal } = entry.watch;
     if (run === undefined) return;
     await stopWorkload(workloadCgroup(this.#instance, key), { drainTimeoutMs: STOP_TIMEOUT_MS });
+    if (signal.aborted) return;
     entry.startedAtMs = this.#clock.nowMs();
     const options = launchOptions(run, spliceOf(entry.workload));
     const { pid, exited } = await launch(this.#instance, key, options);
@@ -137,7 +161,7 @@ export class WorkloadRunner {
     const waitMs = RESTART_DELAYS_MS[Math.min(entry.failuresInRow, RESTART_DELAYS_MS.length - 1)] ?? 0;
     entry.failuresInRow += 1;
     entry.waiting = true;
-    await delay(waitMs);
+    await delay(waitMs, undefined, { signal }).catch(() => undefined);
     entry.waiting = false;
     if (signal.aborted) return;
     try {
@@ -151,5 +175,13 @@ export class WorkloadRunner {
 }
 
 function newEntry(workload: Workload, nowMs: number): Entry {
-  return { workload, watch: new AbortController(), startedAtMs: nowMs, failuresInRow: 0, restarts: 0, waiting: false };
+  return {
+    workload,
+    watch: new AbortController(),
+    startedAtMs: nowMs,
+    failuresInRow: 0,
+    restarts: 0,
+    waiting: false,
+    starting: undefined,
+  };
 }

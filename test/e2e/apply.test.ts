@@ -1,9 +1,15 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestMesh as Mesh, TestMesh, waitFor } from '../support/mesh.ts';
 import { machineSnapshot } from '../support/snapshot.ts';
 import { documents, ECHO } from './resources.ts';
+
+/** Path and text of each file. */
+function textsBelow(dir: string): string[][] {
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.map(({ parentPath, name }) => [name, readFileSync(join(parentPath, name), 'utf8')]).sort();
+}
 
 describe('shunt up', () => {
   let mesh: Mesh;
@@ -52,6 +58,38 @@ describe('shunt up', () => {
     const mixed = documents(ECHO, `\n${workload}`, '\nkind: Nonsense\n');
     await expect(mesh.apply(mixed)).rejects.toThrow(/Nonsense/);
     expect(machineSnapshot(mesh.instance.name)).toEqual(before);
+  });
+
+  it('leaves everything as it was when the command of a workload cannot be executed', async () => {
+    const { instance } = mesh;
+    const state = async () => {
+      const { envoy, services, workloads } = await mesh.api.status();
+      const files = [instance.xdsDir, join(instance.runDir, 'hosts')].flatMap(textsBelow);
+      const programs = readdirSync(join(instance.pinDir, 'programs'));
+      return { machine: machineSnapshot(instance.name), files, programs, pid: envoy.pid, services, workloads };
+    };
+    const before = await state();
+    const missing = `
+apiVersion: shunt.dev/v1alpha1
+kind: Workload
+metadata: { name: missing, labels: { app: missing } }
+spec: { run: { command: [/no/such/program] } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: missing }
+spec: { selector: { app: missing }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: shunt.dev/v1alpha1
+kind: Mesh
+metadata: { name: mesh }
+spec: { fastPath: { enabled: false } }
+`;
+    const refused = mesh.apply(documents(ECHO.replace('/ok*', '/other*'), missing));
+    await expect(refused).rejects.toThrow('E_WORKLOAD: workload default/missing: program "/no/such/program"');
+    expect(await state()).toEqual(before);
+    expect(await code('client', '/ok')).toBe('200');
+    await mesh.apply(ECHO);
   });
 
   it('plan says what would change and changes nothing', async () => {
