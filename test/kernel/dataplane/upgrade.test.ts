@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { enableRunStats, programCost } from '../../../src/bpf/info.ts';
 import { BpfProgram } from '../../../src/bpf/program.ts';
 import type { Dataplane } from '../../../src/dataplane/dataplane.ts';
@@ -28,6 +28,7 @@ interface Pair {
 describe('another build', needs('capture', 'fast path'), () => {
   let sandbox: Sandbox;
   let dataplane: Dataplane;
+  let promoting: Disposable;
   let objects: string;
   let peers: AsyncDisposableStack;
 
@@ -41,13 +42,14 @@ describe('another build', needs('capture', 'fast path'), () => {
     sandbox = new Sandbox();
     peers = new AsyncDisposableStack();
     dataplane = openDataplane(sandbox.instance);
+    promoting = dataplane.promoteNominees();
     dataplane.applySettings(SETTINGS);
     dataplane.applyMembers(new Map([[sandbox.cgroup('a'), 'AUTO']]));
     dataplane.attachNamespace(sandbox.netnsPath('a'));
   });
   afterEach(async () => {
     await peers.disposeAsync();
-    dataplane[Symbol.dispose]();
+    close();
     await sandbox[Symbol.asyncDispose]();
   });
 
@@ -58,7 +60,13 @@ describe('another build', needs('capture', 'fast path'), () => {
     await pair.client.do('connect', '127.0.0.1', port);
     await pair.server.do('accept');
     for (const end of [pair.client, pair.server]) await end.do('wait', 'level');
-    await rounds(pair, ROUNDS);
+    const before = linked();
+    const isLinked = async (): Promise<void> => {
+      await rounds(pair, ROUNDS);
+      expect(linked()).toBe(before + 1);
+    };
+    // Where tc may not promote it happens between two of them.
+    await vi.waitFor(isLinked, { timeout: 10_000 });
     return pair;
   }
 
@@ -68,14 +76,22 @@ describe('another build', needs('capture', 'fast path'), () => {
     await Promise.all([answered, client.do('ask', count, ROUND_BYTES, PATIENCE_MS)]);
   }
 
-  const messages = (outcome: string): number => Number(dataplane.readCounters()[`messages-${outcome}`] ?? 0n);
+  const count = (name: string): number => Number(dataplane.readCounters()[name] ?? 0n);
+  const messages = (outcome: string): number => count(`messages-${outcome}`);
+  const linked = (): number => count('linked');
 
   /** The verdict program that sockets get which are promoted now. */
   const verdict = (): BpfProgram => BpfProgram.openPinned(join(sandbox.instance.pinDir, 'programs', 'redirect'));
 
-  function takeOver(): void {
+  function close(): void {
+    promoting[Symbol.dispose]();
     dataplane[Symbol.dispose]();
+  }
+
+  function takeOver(): void {
+    close();
     dataplane = openDataplane(sandbox.instance, { objects });
+    promoting = dataplane.promoteNominees();
     dataplane.attachNamespace(sandbox.netnsPath('a'));
   }
 
@@ -155,7 +171,7 @@ describe('another build', needs('capture', 'fast path'), () => {
     expect(new Set(ids).size).toBe(2);
 
     expect(removeDataplane(sandbox.instance)).toMatchObject({ openSockets: 4, problems: [] });
-    dataplane[Symbol.dispose]();
+    close();
     expect(ids.map(isLoaded)).toEqual([true, true]);
     for (const pair of [oldPair, newPair]) await rounds(pair, ROUNDS);
     for (const [index, { client, server }] of [oldPair, newPair].entries()) {
@@ -164,6 +180,7 @@ describe('another build', needs('capture', 'fast path'), () => {
       await waitFor(`program ${ids[index]} is gone`, () => !isLoaded(ids[index] as number));
     }
     dataplane = openDataplane(sandbox.instance);
+    promoting = dataplane.promoteNominees();
   });
 });
 
