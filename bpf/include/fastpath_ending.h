@@ -38,6 +38,13 @@ struct {
 #define TCP_FIN_BE bpf_htons(0x01)
 #define TCP_RST_BE bpf_htons(0x04)
 
+/* An end is told from all others of the same socket by where it ends the stream: a socket may be connected
+ * again, also to the same addresses. */
+static __always_inline __u64 end_mark(__u64 cookie, __u32 seq)
+{
+	return (__u64)seq << 32 | (__u32)cookie;
+}
+
 static __always_inline bool has_unread(struct sock *sk)
 {
 	struct sk_psock *psock = socket_psock(sk);
@@ -55,8 +62,18 @@ static __always_inline void unread_note(const struct shunt_socket_state *state, 
 		return;
 	key = state->peer_key;
 	key.scope = 0;
-	cookie = state->peer_cookie;
+	cookie = end_mark(state->peer_cookie, READ((struct tcp_sock *)sk, write_seq));
 	bpf_map_update_elem(&unread_ends, &key, &cookie, BPF_ANY);
+}
+
+/* The sequence number of an end: what its segment carries comes before it. */
+static __always_inline __u32 end_seq(struct __sk_buff *skb, __u32 tcp_offset)
+{
+	struct tcphdr tcp;
+
+	if (bpf_skb_load_bytes(skb, tcp_offset, &tcp, sizeof(tcp)))
+		return 0;
+	return bpf_ntohl(tcp.seq) + skb->len - tcp_offset - tcp.doff * 4;
 }
 
 static __always_inline void end_to_reset(struct __sk_buff *skb, __u32 tcp_offset)
@@ -85,7 +102,7 @@ static __always_inline void end_look(struct __sk_buff *skb, struct packet *packe
 	if (!sk)
 		return;
 	state = bpf_sk_storage_get(&states, sk, NULL, 0);
-	is_meant = state && state->cookie == *noted;
+	is_meant = state && end_mark(state->cookie, end_seq(skb, packet->tcp_offset)) == *noted;
 	bpf_sk_release(sk);
 	if (!is_meant)
 		return;

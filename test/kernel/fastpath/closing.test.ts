@@ -1,4 +1,7 @@
-/** A segment comes for a socket while another processor ends it: the kernel tells of the end before it changes the state. */
+/** What must not be left of a connection that ended, for others and for the next one of the same socket. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
 import { Reader } from '../../../src/generated/abi.ts';
 import { allNeed } from '../../support/capabilities.ts';
@@ -11,6 +14,7 @@ allNeed('fast path');
 
 const SECONDS = 3;
 
+/** A segment comes for a socket while another processor ends it: the kernel tells of the end before it changes the state. */
 test('leaves no flow of a socket that is promoted while it ends', { timeout: patient(60_000) }, async () => {
   using object = compileFastPath('-DSHUNT_TEST_SLOW_CLOSING=20000');
   const settings = { promoteAfterSegments: 2, maxQueuedBytes: 1024 * 1024 };
@@ -32,4 +36,16 @@ test('leaves no flow of a socket that is promoted while it ends', { timeout: pat
   expect(tally).toMatchObject({ wrong: 0, lost: 0, failed: 0, stuck: 0 });
   expect(sandbox.fastPath.count('PROMOTED')).toBeGreaterThan(20);
   await vi.waitFor(() => expect(sandbox.fastPath.flows()).toHaveLength(0), { timeout: patient(10_000) });
+});
+
+test('ends the next connection of a socket by an end where the one before was closed with bytes unread', async () => {
+  await using sandbox = new Sandbox();
+  const enter = 'echo $$ > "$0"/cgroup.procs && exec "$@"';
+  const program = join(import.meta.dirname, 'programs/reconnect.py');
+  const words = ['sh', '-c', enter, sandbox.cgroup('client'), 'python3', program];
+  const { stdout } = await promisify(execFile)('nsenter', [`--net=${sandbox.netns('a')}`, ...words], {
+    timeout: patient(20_000),
+  });
+  expect(sandbox.fastPath.messages('REDIRECTED')).toBeGreaterThan(20);
+  expect(JSON.parse(stdout)).toEqual(['answer', '']);
 });
