@@ -2,10 +2,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -184,6 +186,19 @@ bool is_quiet(int fd, uint32_t events)
 	struct pollfd polled = {.fd = fd, .events = (short)events};
 
 	return poll(&polled, 1, QUIET_MS) == 0;
+}
+
+int await_acknowledged(int fd)
+{
+	int left = -1;
+
+	for (int i = 0; i < 1000 && left != 0; i++) {
+		if (ioctl(fd, SIOCOUTQ, &left) < 0)
+			die("SIOCOUTQ");
+		if (left)
+			poll(NULL, 0, 1);
+	}
+	return left;
 }
 
 bool is_told_of_error(int fd)

@@ -91,6 +91,8 @@ uint32_t await_events(int fd, uint32_t events);
 uint32_t events_now(int fd);
 /* Does nothing of this come for as long as TCP would take many times over? */
 bool is_quiet(int fd, uint32_t events);
+/* Until all that was sent by TCP is acknowledged, for a second at most. Returns the bytes that are not. */
+int await_acknowledged(int fd);
 /* Does something come into its error queue? */
 bool is_told_of_error(int fd);
 /* An epoll descriptor with this socket in it. */

@@ -35,6 +35,8 @@ static void nothing(struct pair *pair)
 
 static void more(struct pair *pair)
 {
+	/* An acknowledgement that comes later would push what is held back. */
+	await_acknowledged(pair->fd[CLIENT]);
 	see_result("send with MSG_MORE", put(pair, CLIENT, 10, MSG_MORE));
 	see("reader", "%s", is_quiet(pair->fd[SERVER], POLLIN) ? "quiet" : "woken");
 	see_result("send without", put(pair, CLIENT, 10, 0));
