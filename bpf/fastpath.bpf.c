@@ -293,9 +293,19 @@ static __always_inline bool is_lost(__s32 level, __s32 name)
 	}
 }
 
+/* Redirected bytes that are unread then would be handed out as if the kernel's TLS had decrypted them. */
+static __always_inline bool is_kernel_tls(const struct bpf_sockopt *option)
+{
+	const char *name = option->optval;
+
+	return option->level == SOL_TCP && option->optname == TCP_ULP &&
+	       (void *)(name + 3) <= option->optval_end && name[0] == 't' && name[1] == 'l' && name[2] == 's';
+}
+
 /*
  * Notes the options that promotion must know of. One that is set after promotion ends the redirects from and
- * to the socket; where that cannot be noted for want of memory, setting it is refused with EPERM.
+ * to the socket; where that cannot be noted for want of memory, setting it is refused with EPERM, and so is
+ * TLS in the kernel.
  */
 SEC("cgroup/setsockopt")
 int socket_options(struct bpf_sockopt *option)
@@ -308,8 +318,11 @@ int socket_options(struct bpf_sockopt *option)
 	state = sk ? bpf_sk_storage_get(&states, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE) : NULL;
 	if (!state)
 		return 1;
+	if (is_promoted(state) && is_kernel_tls(option))
+		return 0;
 	state->vetoed =
 	    option->level == SOL_TCP && option->optname == TCP_TX_DELAY ? VETO_TX_DELAY : option->optname;
+	state_publish(state);
 	/* The note of a socket that TCP has closed would stay: its end was told. */
 	return !is_promoted(state) || sk->state == BPF_TCP_CLOSE || option_note(state);
 }

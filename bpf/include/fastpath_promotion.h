@@ -162,6 +162,7 @@ static __always_inline long socket_enter(void *sk, struct tcp_sock *tcp, struct 
 		 * links only what is promoted; if it looked in between, this one links. */
 		state->peer_refusal = 0;
 		state->phase = SHUNT_PHASE_PROMOTED;
+		state_publish(state);
 		if (state->vetoed) /* by now, and socket_options did not see the phase */
 			option_note(state);
 		count(SHUNT_COUNTER_BYTES + SHUNT_OUTCOME_BEFORE_PROMOTION, written);

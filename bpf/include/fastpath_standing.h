@@ -36,6 +36,18 @@ static __always_inline __u64 *option_epoch_get(void)
 	return bpf_map_lookup_elem(&option_epoch, &zero);
 }
 
+/*
+ * Between a store to the socket's state and a load of what another processor stores: who sets an option
+ * stores `vetoed` and looks at the phase, who promotes the other way round. Without it both may see the old.
+ */
+static __always_inline void state_publish(struct shunt_socket_state *state)
+{
+	__u64 nothing = 0;
+
+	/* By hand: clang makes an addition of 0 a load that BPF does not have. */
+	asm volatile("lock *(u32 *)(%0 + 0) += %1" : : "r"(&state->phase), "r"(nothing) : "memory");
+}
+
 /* False: there was no memory for it. */
 static __always_inline bool option_note(const struct shunt_socket_state *state)
 {

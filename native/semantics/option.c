@@ -177,6 +177,13 @@ static void upper_protocol(struct pair *pair)
 	see_drain(pair, SERVER, "read", 10);
 }
 
+static void kernel_tls(struct pair *pair)
+{
+	see_result("TLS in the kernel", setsockopt(pair->fd[CLIENT], IPPROTO_TCP, TCP_ULP, "tls", 4));
+	put(pair, CLIENT, 10, 0);
+	see_drain(pair, SERVER, "read", 10);
+}
+
 static void receive_buffer(struct pair *pair)
 {
 	set_option(pair->fd[SERVER], SOL_SOCKET, SO_RCVBUF, 200000);
@@ -381,6 +388,7 @@ const struct semantic option_cases[] = {
     {"zerocopy-receive", NULL, zerocopy_receive},
     {"drop-filter-later", NULL, drop_filter},
     {"ulp-unknown", NULL, upper_protocol},
+    {"ulp-tls", NULL, kernel_tls},
     {"small-receive-buffer", NULL, receive_buffer},
     {"time-outs", NULL, time_outs},
     {"option-values", NULL, kept_values},

@@ -258,6 +258,15 @@ export const PARTS: readonly Part[] = [
       },
       { name: 'drop-filter-later', what: 'SO_ATTACH_FILTER', way: 'promoted' },
       { name: 'ulp-unknown', what: 'TCP_ULP of a protocol that does not exist', way: 'promoted' },
+      {
+        name: 'ulp-tls',
+        what: 'TCP_ULP: TLS in the kernel',
+        differs: {
+          met: 'without harm',
+          seen: { 'TLS in the kernel': ['ENOENT', 'EPERM'] },
+          why: 'The kernel’s TLS would hand out redirected bytes that are unread as if it had decrypted them, so it is refused to a promoted socket; ENOENT is what a kernel without TLS says. Libraries go on by themselves in both cases (OpenSSL). Who asks for it before the connection is promoted, which is the rule, gets it and is never promoted.',
+        },
+      },
       { name: 'small-receive-buffer', what: 'SO_RCVBUF, and a queue that fills up three times' },
       { name: 'time-outs', what: 'SO_RCVTIMEO and SO_SNDTIMEO of a non-blocking socket' },
       { name: 'option-values', what: '22 other options: what they answer' },
