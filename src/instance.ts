@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { ShuntError } from './errors.ts';
 
 /** Version of every layout in bpf/include/abi.h; part of the pin path, so that two versions never share a map. */
-export const ABI_VERSION = 13;
+export const ABI_VERSION = 14;
 
 /** A DNS label of at most 20 characters, so that every name derived from it stays within the kernel's limits. */
 const INSTANCE_NAME = /^[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?$/;

@@ -4,16 +4,12 @@
 #define SHUNT_FASTPATH_MESSAGE_H
 
 #include <bpf/bpf_endian.h>
+#include "fastpath_queue.h"
 #include "fastpath_standing.h"
 #include "fastpath_state.h"
-#include "memory.h"
-#include "psock.h"
+#include "fastpath_threads.h"
 #include "sending.h"
 #include "waiting.h"
-
-#define SOCK_RCVBUF_LOCK 2 /* in sk_userlocks */
-#define BUFFER_SHARE 8
-#define REFERENCES_ALONE 2 /* to a sender's psock: the socket hash's and the one of the call that sends */
 
 /* For people: a promoted socket whose O_NONBLOCK is cleared has a recv(2) that may answer EAGAIN. */
 static __always_inline void blocking_note(struct shunt_socket_state *state)
@@ -75,21 +71,6 @@ static __always_inline bool is_by_waiting(enum shunt_outcome outcome)
 }
 
 /*
- * Redirected bytes that the reader has not read. Where the kernel does not keep count: what was redirected
- * since the queue was last seen empty, which is never less.
- */
-static __always_inline __u32 queued_bytes(struct shunt_socket_state *state, struct sock *reader)
-{
-	struct sk_psock *psock = socket_psock(reader);
-
-	if (bpf_core_field_exists(psock->msg_tot_len))
-		return READ(psock, msg_tot_len);
-	if (is_empty(&psock->ingress_msg))
-		state->queued_bytes = 0;
-	return state->queued_bytes;
-}
-
-/*
  * Has the reader taken all that was sent by TCP, and something of it since it was linked? A recv that began
  * before its socket was promoted may still be about to look at TCP's queue alone: it would take what comes by
  * TCP past redirected bytes. A recv that ended after linking shows that there is none.
@@ -100,61 +81,6 @@ static __always_inline bool is_handed_over(const struct shunt_socket_state *stat
 	__u32 copied = READ(reader, copied_seq);
 
 	return copied == sender->write_seq && copied != state->linked_seq;
-}
-
-/*
- * Redirected bytes are charged to the reader's receive buffer, and TCP's window does not know of them. Where
- * they fill it, what is then sent by TCP is dropped, and reading them updates no window: the rest waits for a
- * timer that backs off, for seconds. Half of what the buffer is, or may grow to, is left to TCP, and all that
- * its window has promised, with an eighth for what segments take beside their bytes; an empty queue or not: a
- * message that is larger than what is left is TCP's. An eighth of the buffer is given without a look at the
- * rest.
- */
-static __always_inline bool is_buffer_short(struct sock *reader, __u32 bytes)
-{
-	struct tcp_sock *tcp = (struct tcp_sock *)reader;
-	__u32 most = READ(reader, sk_rcvbuf), end;
-	__s32 window;
-
-	if (bytes <= most / BUFFER_SHARE)
-		return false;
-	if (!(READ_BITFIELD(reader, sk_userlocks) & SOCK_RCVBUF_LOCK) && may_buffers_grow(reader)) {
-		end = READ(reader, __sk_common.skc_net.net, ipv4.sysctl_tcp_rmem[2]);
-		most = end > most ? end : most;
-	}
-	if (bytes > most / 2)
-		return true;
-	window = READ(tcp, rcv_wup) + READ(tcp, rcv_wnd) - READ(tcp, rcv_nxt);
-	return window > 0 && bytes + window + window / BUFFER_SHARE > most;
-}
-
-/*
- * Is no redirect of another thread under way? The kernel lets the sender's lock go between the verdict and
- * the reader's queue. What went by TCP meanwhile would be read before it, and a later message of that thread
- * before an earlier one: the reader looks at both queues without a lock. Each call that sends holds a
- * reference; so does one that receives, and a redirect towards the sender: those are taken for a thread that
- * writes, for as long as they last. Asked only when another thread redirected since this was last true.
- */
-static __always_inline bool is_alone(struct shunt_socket_state *state, struct sock *sender)
-{
-	if (!state->crowded && (!state->writer || state->writer == bpf_get_current_pid_tgid()))
-		return true;
-	if (READ(socket_psock(sender), refcnt.refs.counter) > REFERENCES_ALONE)
-		return false;
-	state->crowded = 0;
-	state->writer = 0;
-	return true;
-}
-
-/* May this many bytes more be queued? A queue that is empty takes a message that is larger than the credit.
- */
-static __always_inline bool has_credit(const struct shunt_settings *config, struct sock *reader, __u32 queued,
-				       __u32 size)
-{
-	if (!config->max_queued_bytes || (queued && queued + size > config->max_queued_bytes))
-		return false;
-	return !is_buffer_short(reader, queued + size) && !is_machine_short(reader, size) &&
-	       !is_cgroup_short(reader, queued + size);
 }
 
 /* Else its sender ended its stream by shutdown(2): TCP refuses the message, a redirect would deliver it. */
@@ -213,7 +139,7 @@ message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct 
 	if (!is_handed_over(state, tcp, (struct tcp_sock *)peer))
 		return SHUNT_OUTCOME_HANDOVER;
 #endif
-	if (alone && !has_credit(config, peer, queued, size))
+	if (alone && !has_credit(config, state, peer, queued, size))
 		return SHUNT_OUTCOME_CREDIT;
 	if (alone && outcome == SHUNT_OUTCOME_REDIRECTED && is_refresh_due(config, state))
 		return SHUNT_OUTCOME_REFRESH;
@@ -223,7 +149,7 @@ message_outcome(struct sk_msg_md *msg, struct shunt_socket_state *state, struct 
 		return SHUNT_OUTCOME_FAILED;
 	state->crowded = !alone;
 	state->writer = bpf_get_current_pid_tgid();
-	state->queued_bytes = queued + size;
+	queue_add(state, queued, size);
 	return SHUNT_OUTCOME_REDIRECTED;
 }
 

@@ -145,8 +145,14 @@ struct mem_cgroup {
 	struct page_counter memory;
 };
 
+/* A socket's lock; who sleeps for it waits here. */
+typedef struct {
+	struct wait_queue_head wq;
+} socket_lock_t;
+
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	struct sock_cgroup_data sk_cgrp_data;
 	__u16 sk_protocol;
 	__s32 sk_peek_off; /* negative: off */

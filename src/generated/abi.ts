@@ -572,7 +572,7 @@ export const Settings: StructCodec<Settings> = {
   },
 };
 
-/** struct shunt_socket_state, 192 bytes. */
+/** struct shunt_socket_state, 208 bytes. */
 export interface SocketState {
   peerKey: FlowKey;
   cookie: bigint;
@@ -601,9 +601,13 @@ export interface SocketState {
   peerReader: number;
   peerBlocking: number;
   refreshedJiffies: number;
+  queuedMessages: number;
+  markedMessages: number;
+  markedBytes: number;
+  smallPause: number;
 }
 export const SocketState: StructCodec<SocketState> = {
-  size: 192,
+  size: 208,
   off: {
     peerKey: 0,
     cookie: 48,
@@ -632,6 +636,10 @@ export const SocketState: StructCodec<SocketState> = {
     peerReader: 180,
     peerBlocking: 184,
     refreshedJiffies: 188,
+    queuedMessages: 192,
+    markedMessages: 196,
+    markedBytes: 200,
+    smallPause: 204,
   },
   encode(value, view, o) {
     FlowKey.encode(value.peerKey, view, o);
@@ -661,6 +669,10 @@ export const SocketState: StructCodec<SocketState> = {
     setU32(view, o + 180, value.peerReader, 'SocketState.peerReader');
     setU32(view, o + 184, value.peerBlocking, 'SocketState.peerBlocking');
     setU32(view, o + 188, value.refreshedJiffies, 'SocketState.refreshedJiffies');
+    setU32(view, o + 192, value.queuedMessages, 'SocketState.queuedMessages');
+    setU32(view, o + 196, value.markedMessages, 'SocketState.markedMessages');
+    setU32(view, o + 200, value.markedBytes, 'SocketState.markedBytes');
+    setU32(view, o + 204, value.smallPause, 'SocketState.smallPause');
   },
   decode(view, o) {
     return {
@@ -691,6 +703,10 @@ export const SocketState: StructCodec<SocketState> = {
       peerReader: view.getUint32(o + 180, true),
       peerBlocking: view.getUint32(o + 184, true),
       refreshedJiffies: view.getUint32(o + 188, true),
+      queuedMessages: view.getUint32(o + 192, true),
+      markedMessages: view.getUint32(o + 196, true),
+      markedBytes: view.getUint32(o + 200, true),
+      smallPause: view.getUint32(o + 204, true),
     };
   },
 };

@@ -87,6 +87,36 @@ test('queues no more than the credit for a reader that stopped, and goes on when
   expect(sandbox.fastPath.messages('REDIRECTED') - stopped).toBeGreaterThanOrEqual(38);
 });
 
+describe('messages of a byte, of which each costs the kernel a KiB that it charges to nobody', () => {
+  const FREE_MESSAGES = 65;
+  const SMALL_PAUSE_MESSAGES = 256;
+
+  test('are queued for a reader that stopped up to a number, and redirected again some messages after it has read', async () => {
+    await using sandbox = new Sandbox();
+    const { client, server } = await sandbox.pair();
+    const before = sandbox.fastPath.messages('REDIRECTED');
+    for (let sent = 0; sent < 200; sent++) await client.do('write', 1);
+    expect(sandbox.fastPath.messages('REDIRECTED') - before).toBe(FREE_MESSAGES);
+    expect(sandbox.fastPath.messages('CREDIT')).toBe(1);
+    await server.do('read', 200, 10_000);
+    await sandbox.rounds(client, server, SMALL_PAUSE_MESSAGES);
+    const stopped = sandbox.fastPath.messages('REDIRECTED');
+    await sandbox.rounds(client, server, 20);
+    expect(sandbox.fastPath.messages('REDIRECTED') - stopped).toBe(40);
+  });
+
+  test('count while they are unread, not since the queue was empty', needs('length of a queue'), async () => {
+    await using sandbox = new Sandbox();
+    const { client, server } = await sandbox.pair();
+    for (let round = 0; round < 20; round++) {
+      for (let sent = 0; sent < 20; sent++) await client.do('write', 1);
+      await server.do('read', round === 0 ? 10 : 20, 10_000);
+    }
+    expect(sandbox.fastPath.messages('CREDIT')).toBe(0);
+    await server.do('read', 10, 10_000);
+  });
+});
+
 test('lets a message that is larger than the credit into an empty queue only', async () => {
   await using sandbox = new Sandbox({ settings: { maxQueuedBytes: 1000 } });
   const { client, server } = await sandbox.pair();

@@ -33,6 +33,10 @@ const STATE: SocketState = {
   peerReader: 0,
   peerBlocking: 0,
   refreshedJiffies: 0,
+  queuedMessages: 0,
+  markedMessages: 0,
+  markedBytes: 0,
+  smallPause: 0,
 };
 const FACTS: SocketFacts = {
   pid: 12,

@@ -1,0 +1,73 @@
+"""blocked_sender.py LIMIT: a connection to itself whose sender is blocking, with a thread that sleeps in recv(2). Two other
+threads send 1 KiB in turn to a reader that does not read, until that would block or LIMIT bytes are sent, and say how many;
+for each line of its input it sends 20 messages more in turn, and says how many bytes were taken. Then it reads."""
+import json
+import select
+import socket
+import sys
+import threading
+
+ROUNDS = 40
+MESSAGE = b"m" * 1024
+
+limit = int(sys.argv[1])
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    sender = socket.create_connection(listener.getsockname())
+    reader, _ = listener.accept()
+waits = {}
+for end in (sender, reader):
+    end.setblocking(False)
+    waits[end] = select.epoll()
+    waits[end].register(end, select.EPOLLIN)
+for _ in range(ROUNDS):
+    for source, target in ((sender, reader), (reader, sender)):
+        source.send(b"x" * 64)
+        waits[target].poll()
+        target.recv(64)
+sender.setblocking(True)
+sleeping = threading.Thread(target=sender.recv, args=(1,), daemon=True)
+sleeping.start()
+while True:
+    with open(f"/proc/self/task/{sleeping.native_id}/wchan") as wchan:
+        if wchan.read() == "wait_woken":
+            break
+
+
+def send(most):
+    """In turn, each message from another thread than the one before. Returns the bytes taken."""
+    sent = 0
+    turns = [threading.Semaphore(1), threading.Semaphore(0)]
+    is_over = False
+
+    def run(index):
+        nonlocal sent, is_over
+        while True:
+            turns[index].acquire()
+            if not is_over:
+                try:
+                    sent += sender.send(MESSAGE, socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    is_over = True
+                is_over = is_over or sent >= most
+            turns[1 - index].release()
+            if is_over:
+                return
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sent
+
+
+total = send(limit)
+print(json.dumps(total), flush=True)
+for _ in sys.stdin:
+    more = send(20 * len(MESSAGE))
+    total += more
+    print(json.dumps(more), flush=True)
+got = 0
+while got < total and waits[reader].poll(20):
+    got += len(reader.recv(1 << 20))
+print(json.dumps(total - got), flush=True)
