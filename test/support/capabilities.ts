@@ -39,9 +39,9 @@ const loads = (name: string, skipped: readonly string[]) => (): string | undefin
 const promotesByTc = loads('fastpath', PROMOTION_PROGRAMS.iterator);
 const promotesByIterator = loads('fastpath', PROMOTION_PROGRAMS.tc);
 
-/** Node has no options of sockets. `call`: a method of Python's socket. */
-const hasOption = (call: string, lacking: string) => (): string | undefined =>
-  spawnSync('python3', ['-c', `import socket; socket.socket().${call}`]).status === 0 ? undefined : lacking;
+/** What Node cannot call. `statement`: Python that fails where the kernel refuses it. */
+const runs = (statement: string, lacking: string) => (): string | undefined =>
+  spawnSync('python3', ['-c', `import os, socket; ${statement}`]).status === 0 ? undefined : lacking;
 
 const isAtLeast = (major: number, minor: number, lacking: string) => (): string | undefined => {
   const [hasMajor = 0, hasMinor = 0] = release().split('.').map(Number);
@@ -75,8 +75,12 @@ const PROBES = {
     'it ignores MSG_FASTOPEN and MSG_ZEROCOPY of a socket in a socket hash',
   ),
   'small reads without mapping': isAtLeast(5, 11, 'its TCP_ZEROCOPY_RECEIVE copies nothing'),
-  'peek offset of TCP': hasOption('setsockopt(1, 42, 0)', 'it has no SO_PEEK_OFF for TCP'),
-  'cookie of a namespace': hasOption('getsockopt(1, 71, 8)', 'it has no SO_NETNS_COOKIE'),
+  'peek offset of TCP': runs('socket.socket().setsockopt(1, 42, 0)', 'it has no SO_PEEK_OFF for TCP'),
+  'cookie of a namespace': runs('socket.socket().getsockopt(1, 71, 8)', 'it has no SO_NETNS_COOKIE'),
+  'sendfile into a pipe': runs(
+    'os.sendfile(os.pipe()[1], os.open("/proc/self/exe", os.O_RDONLY), 0, 1)',
+    'its sendfile writes to no pipe',
+  ),
 } satisfies Record<string, () => string | undefined>;
 
 export type Capability = keyof typeof PROBES;

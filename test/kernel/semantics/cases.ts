@@ -158,6 +158,7 @@ export const PARTS: readonly Part[] = [
           met: 'by mistakes and tests',
           seen: { sendfile: ['100', 'EAGAIN'], recv: ['EAGAIN', '100 bytes'] },
           why: SENDFILE,
+          where: { has: 'sendfile into a pipe' },
         },
       },
       { name: 'small-send-buffer', what: 'SO_SNDBUF of 8 KiB and 400 kB to send' },
