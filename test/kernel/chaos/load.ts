@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { patient } from '../../support/patience.ts';
 import { NATIVE } from '../fastpath/peer.ts';
 
-const STALL_MS = 1000;
+const STALL_MS = patient(1000);
 
 /** See native/chaos/chaos.c. */
 export interface Tally {
@@ -43,7 +43,7 @@ export interface LoadOptions {
   readonly client: Place;
   readonly ip: string;
   readonly seconds: number;
-  /** What counts as a stall. Default 1000. */
+  /** What counts as a stall. Default a second, scaled. Connections that are stuck are waited for 20 times as long. */
   readonly stallMs?: number;
   /** Default: another one each time. */
   readonly seed?: string;
@@ -59,14 +59,7 @@ export async function chaosLoad(options: LoadOptions): Promise<Tally> {
   const shared = ['--address', options.ip, '--board', board];
   const server = stack.use(new Program(options.server, ['server', ...shared]));
   const { port } = JSON.parse(await server.line()) as { port: number };
-  const load = [
-    '--port',
-    `${port}`,
-    '--seconds',
-    `${options.seconds}`,
-    '--stall-ms',
-    `${patient(options.stallMs ?? STALL_MS)}`,
-  ];
+  const load = ['--port', `${port}`, '--seconds', `${options.seconds}`, '--stall-ms', `${options.stallMs ?? STALL_MS}`];
   const seed = options.seed === undefined ? [] : ['--seed', options.seed];
   const client = stack.use(new Program(options.client, ['client', ...shared, ...load, ...seed]));
   const tally = JSON.parse(await client.line()) as Omit<Tally, 'complaints'>;
