@@ -45,6 +45,10 @@ export class EnvoyProcess {
   #watch: Disposable | undefined;
   #startedAtMs = 0;
   #failuresInRow = 0;
+  /** Started last; enters its cgroup a moment later. */
+  #spawned: Promise<number> | undefined;
+  /** Counts the rounds of restarting: the latest alone goes on. */
+  #round = 0;
   restarts = 0;
 
   constructor(options: EnvoyOptions) {
@@ -63,14 +67,25 @@ export class EnvoyProcess {
     return processesOf(this.#options.instance.envoyCgroup)[0];
   }
 
-  /** Adopts a running Envoy, else starts one; resolves when it is ready. @throws E_PROXY with Envoy's last words. */
+  /**
+   * Adopts a running Envoy, else starts one; resolves when it is ready. There is never a second one: a restart that waits for
+   * its turn gives way. @throws E_PROXY with Envoy's last words.
+   */
   async ensure(): Promise<'adopted' | 'started' | 'unchanged'> {
     if (this.#state === 'ready') return 'unchanged';
     ensureCgroup(this.#options.instance.envoyCgroup, join(this.#options.instance.cgroup, '..'));
-    const running = this.pid;
-    await this.#untilReady(running ?? (await this.#start()));
+    const running = this.pid ?? (await this.#starting());
+    const takesOver = this.#state === 'restarting' && running === undefined;
+    if (takesOver) this.#become('starting');
+    try {
+      await this.#untilReady(running ?? (await this.#start()));
+    } catch (error) {
+      if (takesOver) void this.#restart();
+      throw error;
+    }
+    if (takesOver) this.restarts += 1;
     this.#become('ready');
-    this.#startedAtMs = this.#options.clock.nowMs();
+    this.#startedAtMs = this.#options.clock.monotonicMs();
     this.#watch ??= watchPopulated(this.#options.instance.envoyCgroup, (populated) => {
       if (!populated && this.#state === 'ready') void this.#restart();
     });
@@ -90,7 +105,18 @@ export class EnvoyProcess {
     await killCgroup(this.#options.instance.envoyCgroup);
   }
 
-  async #start(): Promise<number> {
+  #start(): Promise<number> {
+    this.#spawned = this.#spawn();
+    return this.#spawned;
+  }
+
+  /** The pid of one that was started and has not ended. */
+  async #starting(): Promise<number | undefined> {
+    const pid = await this.#spawned?.catch(() => undefined);
+    return pid !== undefined && isAlive(pid) ? pid : undefined;
+  }
+
+  async #spawn(): Promise<number> {
     const { instance, concurrency } = this.#options;
     this.#become(this.#state === 'restarting' ? 'restarting' : 'starting');
     rmSync(instance.envoyAdminSocket, { force: true });
@@ -112,9 +138,9 @@ export class EnvoyProcess {
   /** The pid and not the cgroup is looked at: a starting process enters its cgroup a moment later. */
   async #untilReady(pid: number): Promise<void> {
     const { clock, instance } = this.#options;
-    const deadlineMs = clock.nowMs() + READY_TIMEOUT_MS;
+    const deadlineMs = clock.monotonicMs() + READY_TIMEOUT_MS;
     while (!(await this.admin.isReady())) {
-      if (!isAlive(pid) || clock.nowMs() > deadlineMs) {
+      if (!isAlive(pid) || clock.monotonicMs() > deadlineMs) {
         throw new ShuntError(
           'E_PROXY',
           `Envoy ${!isAlive(pid) ? 'ended' : 'is not ready'}; ${join(instance.logDir, 'envoy.log')} ends with: ${this.lastWords()}`,
@@ -133,17 +159,19 @@ export class EnvoyProcess {
   async #restart(): Promise<void> {
     const { clock, log, onRestart } = this.#options;
     this.#become('restarting');
-    if (clock.nowMs() - this.#startedAtMs > STABLE_AFTER_MS) this.#failuresInRow = 0;
+    this.#round += 1;
+    const round = this.#round;
+    if (clock.monotonicMs() - this.#startedAtMs > STABLE_AFTER_MS) this.#failuresInRow = 0;
     while (this.#state === 'restarting') {
       const waitMs = RESTART_DELAYS_MS[Math.min(this.#failuresInRow, RESTART_DELAYS_MS.length - 1)] ?? 0;
       this.#failuresInRow += 1;
       log.warn('Envoy ended; starting it again', { waitMs });
       await delay(waitMs);
-      if (this.#state !== 'restarting') return;
+      if (this.#state !== 'restarting' || this.#round !== round) return;
       try {
         await this.#untilReady(await this.#start());
         this.restarts += 1;
-        this.#startedAtMs = clock.nowMs();
+        this.#startedAtMs = clock.monotonicMs();
         this.#become('ready');
         log.info('Envoy is back', { pid: this.pid });
         onRestart?.();

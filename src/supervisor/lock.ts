@@ -11,11 +11,11 @@ const POLL_INTERVAL_MS = 20;
 /** Waits at most `timeoutMs` for another holder. The caller disposes it. @throws E_LOCKED */
 export async function lockInstance(instance: Instance, timeoutMs = 0): Promise<Lock> {
   createStateDirectories(instance);
-  const deadlineMs = systemClock.nowMs() + timeoutMs;
+  const deadlineMs = systemClock.monotonicMs() + timeoutMs;
   for (;;) {
     const lock = tryLock(instance.lockFile);
     if (lock !== undefined) return lock;
-    if (systemClock.nowMs() >= deadlineMs) {
+    if (systemClock.monotonicMs() >= deadlineMs) {
       throw new ShuntError(
         'E_LOCKED',
         `another supervisor runs instance ${instance.name}; see: shunt --instance ${instance.name} status`,

@@ -21,9 +21,9 @@ export async function spawnSupervisor(instance: Instance): Promise<{ pid: number
   const fresh = readApplied(instance) === undefined;
   const logFile = join(instance.logDir, 'supervisor.log');
   const pid = await startDetached([process.execPath, MAIN, 'supervise', '--instance', instance.name], { logFile });
-  const deadlineMs = systemClock.nowMs() + START_TIMEOUT_MS;
+  const deadlineMs = systemClock.monotonicMs() + START_TIMEOUT_MS;
   while (!(await tryConnect(instance.apiSocket))) {
-    if (!isAlive(pid) || systemClock.nowMs() > deadlineMs) {
+    if (!isAlive(pid) || systemClock.monotonicMs() > deadlineMs) {
       const last = readIfExists(logFile)?.trimEnd().split('\n').at(-1) ?? '';
       throw new ShuntError('E_TIMEOUT', `the supervisor did not start; ${logFile} ends with: ${last}`);
     }

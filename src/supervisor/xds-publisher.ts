@@ -133,9 +133,10 @@ async function refusal(envoy: EnvoyProcess, type: XdsType): Promise<ShuntError> 
 }
 
 async function until(clock: Clock, condition: string, check: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = clock.nowMs() + ACCEPT_TIMEOUT_MS;
+  const deadlineMs = clock.monotonicMs() + ACCEPT_TIMEOUT_MS;
   while (!(await check())) {
-    if (clock.nowMs() > deadlineMs) throw new ShuntError('E_TIMEOUT', `not in ${ACCEPT_TIMEOUT_MS} ms: ${condition}`);
+    if (clock.monotonicMs() > deadlineMs)
+      throw new ShuntError('E_TIMEOUT', `not in ${ACCEPT_TIMEOUT_MS} ms: ${condition}`);
     await delay(POLL_INTERVAL_MS);
   }
 }

@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { processesOf } from '../../src/workload/cgroup.ts';
 import { type TestMesh as Mesh, TestMesh, waitFor } from '../support/mesh.ts';
 import { documents, ECHO, LOAD } from './resources.ts';
 
@@ -81,6 +83,25 @@ describe('under load', () => {
     expect(end.wrong).toEqual([]);
     // And once it is back, none fails.
     expect((await more(200)).failed).toEqual([]);
+  });
+
+  it('an Envoy that is to be started again is started once, whoever starts it', async () => {
+    const log = (): string => readFileSync(join(mesh.instance.logDir, 'supervisor.log'), 'utf8');
+    const waits = (): number => log().split('"waitMs":2000').length;
+    const before = waits();
+    // Deaths in a row lengthen the wait for the next start.
+    await waitFor('a restart waits for 2 s', async () => {
+      const { envoy } = await mesh.api.status();
+      if (envoy.state === 'ready' && envoy.pid !== undefined) process.kill(envoy.pid, 'SIGKILL');
+      return waits() > before;
+    });
+    // Envoy, started by this, is not ready yet when the wait ends.
+    await delay(1500);
+    await mesh.api.apply({ sources: [{ file: 'mesh.yaml', text: documents(ECHO, LOAD) }] });
+    await waitFor('Envoy is ready', async () => (await mesh.api.status()).envoy.state === 'ready');
+    await delay(2000);
+    expect(processesOf(mesh.instance.envoyCgroup)).toHaveLength(1);
+    expect((await more(100)).wrong).toEqual([]);
   });
 
   it('with supervisor and Envoy killed no request is let through; up brings both back and keeps the workloads', async () => {
