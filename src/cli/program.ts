@@ -1,5 +1,5 @@
 /** The commands and their options. Nouns read, verbs change; each has --help and -o json. docs/cli.md is made from this. */
-import { Command, CommanderError, type CommandOptions, Option } from 'commander';
+import { Command, type CommandOptions, InvalidArgumentError, Option } from 'commander';
 import type { SnippetCommandOptions } from './commands/filters.ts';
 import type { PcapOptions } from './commands/pcap.ts';
 import { type Context, context, type GlobalOptions } from './context.ts';
@@ -140,7 +140,7 @@ add('run', 'Run a program as a workload of the mesh')
   .option('--name <name>', 'name of the workload (default: made up)')
   .option('--namespace <namespace>', 'namespace of the workload', 'default')
   .option('--service-account <name>', 'its service account', 'default')
-  .option('--label <name=value>', 'label; may be repeated', assignment('--label'), {})
+  .option('--label <name=value>', 'label; may be repeated', assignment, {})
   .option('--user <name>', 'user to run as')
   .passThroughOptions()
   .action(
@@ -168,7 +168,7 @@ add('snippet', 'Print the entry of http_filters that loads a filter into an Envo
   .option(
     '--cluster <name=target>',
     "authz: that Envoy's name of a cluster and the NAMESPACE/WORKLOAD:PORT that it is; may be repeated",
-    assignment('--cluster'),
+    assignment,
   )
   .option('--module <path>', 'where the module is on the machine of that Envoy (default: the one of this build)')
   .option('--reload-from <path>', 'an entry that takes its configuration from this file, whenever it is renamed over')
@@ -188,11 +188,14 @@ program
   .option('--instance <name>')
   .action(command(async (ctx) => (await import('./commands/supervise.ts')).supervise(ctx)));
 
+/** A timer of Node takes no more, 24 days; a longer one would end at once. */
+const SECONDS_MAX = 2_147_483;
+
 /** Reads an option that is a number of seconds. */
 function seconds(value: string): number {
   const number = Number(value);
-  if (Number.isFinite(number) && number > 0) return number;
-  throw new CommanderError(EXIT.usage, 'shunt.option', `error: ${value}: expected seconds`);
+  if (number > 0 && number <= SECONDS_MAX) return number;
+  throw new InvalidArgumentError(`Expected seconds, more than 0, at most ${SECONDS_MAX}.`);
 }
 
 function wholeNumberOrZero(value: string): number {
@@ -201,14 +204,12 @@ function wholeNumberOrZero(value: string): number {
 
 function wholeNumber(value: string): number {
   if (/^[1-9]\d{0,8}$/.test(value)) return Number(value);
-  throw new CommanderError(EXIT.usage, 'shunt.option', `error: ${value}: expected a whole number from 1`);
+  throw new InvalidArgumentError('Expected a whole number from 1.');
 }
 
 /** Reads an option `name=value` that may be repeated. */
-function assignment(option: string) {
-  return (value: string, previous: Record<string, string> = {}): Record<string, string> => {
-    const at = value.indexOf('=');
-    if (at <= 0) throw new CommanderError(EXIT.usage, 'shunt.option', `error: ${option} ${value}: expected name=value`);
-    return { ...previous, [value.slice(0, at)]: value.slice(at + 1) };
-  };
+function assignment(value: string, previous: Record<string, string> = {}): Record<string, string> {
+  const at = value.indexOf('=');
+  if (at <= 0) throw new InvalidArgumentError('Expected name=value.');
+  return { ...previous, [value.slice(0, at)]: value.slice(at + 1) };
 }
