@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { finished, type TestMesh as Mesh, TestMesh, waitFor } from '../support/mesh.ts';
 import { CACHE, documents, ECHO } from './resources.ts';
@@ -128,5 +130,23 @@ describe('shunt run', () => {
     await waitFor('the workload is gone', async () =>
       (await mesh.api.workloads()).every(({ key }) => key !== 'default/orphan'),
     );
+  });
+
+  it('exits with the status of its program when the supervisor is gone by then', async () => {
+    const go = join(mesh.instance.logDir, 'go');
+    const script = `echo up; until [ -e ${go} ]; do sleep 0.1; done; exit 7`;
+    const child = mesh.start('run', '--name', 'outlives', '--', 'sh', '-c', script);
+    const done = finished(child);
+    await new Promise((next) => child.stdout?.once('data', next));
+    const { supervisor } = await mesh.api.status();
+    process.kill(supervisor.pid, 'SIGKILL');
+    await waitFor('the supervisor is gone', async () => (await mesh.cli('status')).stderr.includes('E_NOT_RUNNING'));
+    writeFileSync(go, '');
+    expect(await done).toMatchObject({
+      code: 7,
+      stderr: expect.stringMatching(/^shunt: workload default\/outlives is left to the next supervisor: [^\n]*\n$/),
+    });
+    await mesh.ok('up', '-f', mesh.dir);
+    expect((await mesh.api.workloads()).some(({ key }) => key === 'default/outlives')).toBe(false);
   });
 });

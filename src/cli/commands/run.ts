@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { runForeground } from '../../workload/foreground.ts';
 import { type Context, withApi } from '../context.ts';
+import { printError } from '../output.ts';
 
 export interface RunOptions {
   readonly name?: string;
@@ -32,7 +33,10 @@ export async function run(context: Context, command: readonly string[], options:
       });
       return exit.code ?? 128 + (constants.signals[exit.signal ?? 'SIGKILL'] ?? 0);
     } finally {
-      await api.removeAdHoc(key);
+      // The status of the command is the answer, also when the supervisor ended meanwhile.
+      await api.removeAdHoc(key).catch((error: Error) => {
+        printError(`shunt: workload ${key} is left to the next supervisor: ${error.message}`);
+      });
     }
   });
 }
