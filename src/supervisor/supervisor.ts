@@ -304,6 +304,7 @@ export class Supervisor {
   #withoutEnded(applied: AppliedState): AppliedState {
     const ended = applied.adHoc.filter((key) => !isPopulated(workloadCgroup(this.instance, key)));
     if (ended.length === 0) return applied;
+    for (const key of ended) this.#parts.learned.forget(key);
     const workloads = applied.topology.model.workloads.filter(({ key }) => !ended.includes(key));
     const adHoc = applied.adHoc.filter((key) => !ended.includes(key));
     return this.#withWorkloads(applied.topology, workloads, adHoc);

@@ -19,6 +19,8 @@ const STOP_TIMEOUT_MS = 5000;
 /** Waits before the 1st, 2nd, … start in a row; a minute of life sets it back. */
 const RESTART_DELAYS_MS = [0, 200, 1000, 5000, 10_000, 30_000] as const;
 const STABLE_AFTER_MS = 60_000;
+/** From the making of an ad-hoc workload to its first process; whoever asked for it died if it takes longer. */
+const FIRST_PROCESS_TIMEOUT_MS = 30_000;
 
 export type RunState = 'running' | 'exited' | 'waiting' | 'idle';
 
@@ -36,7 +38,7 @@ interface Entry {
 }
 
 export interface RunnerEvents {
-  /** The last process of a workload without a command of its own ended (`shunt run`). */
+  /** The last process of a workload without a command of its own (`shunt run`) ended, or none ever came. */
   empty(key: ResourceKey): void;
   /** A command was started, for the first time or again. */
   started(): void;
@@ -63,7 +65,7 @@ export class WorkloadRunner {
   async ensure(workload: Workload): Promise<void> {
     const { key, run } = workload;
     const known = this.#entries.get(key);
-    const entry = known ?? newEntry(workload, this.#clock.nowMs());
+    const entry = known ?? newEntry(workload, this.#clock.monotonicMs());
     entry.workload = workload;
     this.#entries.set(key, entry);
     if (run === undefined) {
@@ -124,7 +126,7 @@ export class WorkloadRunner {
     if (run === undefined) return;
     await stopWorkload(workloadCgroup(this.#instance, key), { drainTimeoutMs: STOP_TIMEOUT_MS });
     if (signal.aborted) return;
-    entry.startedAtMs = this.#clock.nowMs();
+    entry.startedAtMs = this.#clock.monotonicMs();
     const options = launchOptions(run, spliceOf(entry.workload));
     const { pid, exited } = await launch(this.#instance, key, options);
     recordMain(this.#instance, key, pid, options.hash);
@@ -145,11 +147,16 @@ export class WorkloadRunner {
   #watchAdHoc(entry: Entry): void {
     let started = false;
     const { key } = entry.workload;
+    const { signal } = entry.watch;
     const watching = watchPopulated(workloadCgroup(this.#instance, key), (populated) => {
       if (!populated && started) this.#on.empty(key);
       started ||= populated;
     });
-    entry.watch.signal.addEventListener('abort', () => watching.close());
+    signal.addEventListener('abort', () => watching.close());
+    this.#clock.sleep(FIRST_PROCESS_TIMEOUT_MS, signal).then(
+      () => (started ? undefined : this.#on.empty(key)),
+      () => undefined,
+    );
   }
 
   async #ended(entry: Entry, exit: unknown): Promise<void> {
@@ -157,7 +164,7 @@ export class WorkloadRunner {
     const { signal } = entry.watch;
     this.#log.warn('workload ended', { workload: key, exit, restart: run?.restart });
     if (run?.restart !== 'always') return;
-    if (this.#clock.nowMs() - entry.startedAtMs > STABLE_AFTER_MS) entry.failuresInRow = 0;
+    if (this.#clock.monotonicMs() - entry.startedAtMs > STABLE_AFTER_MS) entry.failuresInRow = 0;
     const waitMs = RESTART_DELAYS_MS[Math.min(entry.failuresInRow, RESTART_DELAYS_MS.length - 1)] ?? 0;
     entry.failuresInRow += 1;
     entry.waiting = true;
@@ -174,11 +181,11 @@ export class WorkloadRunner {
   }
 }
 
-function newEntry(workload: Workload, nowMs: number): Entry {
+function newEntry(workload: Workload, startedAtMs: number): Entry {
   return {
     workload,
     watch: new AbortController(),
-    startedAtMs: nowMs,
+    startedAtMs,
     failuresInRow: 0,
     restarts: 0,
     waiting: false,
