@@ -1,4 +1,5 @@
 /** The kernel's flows with names instead of cgroup ids. */
+import { existsSync } from 'node:fs';
 import type { Flow, FlowQueue } from '../api/types.ts';
 import { cgroupId } from '../bpf/cgroup.ts';
 import type { Workload } from '../config/model.ts';
@@ -53,11 +54,14 @@ function queueOf(flow: FlowRecord, queue: QueueRecord | undefined): FlowQueue {
   };
 }
 
-/** Cgroup id -> key of the workload, or `envoy`. */
+/** Cgroup id -> key of the workload, or `envoy`. Those whose cgroup is gone, because they are being removed, are left out. */
 export function cgroupNames(instance: Instance, workloads: readonly Workload[]): Map<bigint, string> {
-  const names = new Map<bigint, string>([[cgroupId(instance.envoyCgroup), 'envoy']]);
-  for (const { key } of workloads) names.set(cgroupId(workloadCgroup(instance, key)), key);
-  return names;
+  const named = workloads.map(({ key }) => [workloadCgroup(instance, key), key] as const);
+  return new Map(
+    [[instance.envoyCgroup, 'envoy'] as const, ...named].flatMap(([path, name]): [bigint, string][] =>
+      existsSync(path) ? [[cgroupId(path), name]] : [],
+    ),
+  );
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

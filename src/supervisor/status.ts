@@ -1,11 +1,9 @@
 /** What `shunt status` says. */
 import type { FastPathStatus, Status } from '../api/types.ts';
-import { cgroupId } from '../bpf/cgroup.ts';
 import type { Topology } from '../config/topology.ts';
-import { type ResourceKey, workloadCgroup } from '../instance.ts';
 import { memoryOf } from '../telemetry/memory.ts';
 import { named, shareOf } from '../telemetry/outcomes.ts';
-import { outcomesOf } from './flows.ts';
+import { cgroupNames, outcomesOf } from './flows.ts';
 import type { Parts } from './reconcile.ts';
 import type { AppliedState } from './state.ts';
 
@@ -52,12 +50,11 @@ export function statusOf(
 }
 
 /** Those that are paused of themselves, by key, sorted. */
-export function pausedWorkloads({ instance, dataplane }: Parts, { model }: Topology): ResourceKey[] {
+export function pausedWorkloads({ instance, dataplane }: Parts, { model }: Topology): string[] {
   const members = dataplane.opened?.readMembers();
   if (members === undefined || members.size === 0) return [];
-  return model.workloads
-    .map(({ key }) => key)
-    .filter((key) => members.get(cgroupId(workloadCgroup(instance, key)))?.paused)
+  return [...cgroupNames(instance, model.workloads)]
+    .flatMap(([id, name]) => (members.get(id)?.paused ? [name] : []))
     .sort();
 }
 

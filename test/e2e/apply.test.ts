@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestMesh as Mesh, TestMesh, waitFor } from '../support/mesh.ts';
@@ -109,6 +109,31 @@ spec: { fastPath: { enabled: false } }
     expect((await mesh.apply(ECHO)).stdout).toBe('- workload default/late\n');
     expect((await mesh.api.workloads()).map(({ key }) => key)).toEqual(['default/echo']);
     expect(machineSnapshot(mesh.instance.name).namespaces).toHaveLength(1);
+  });
+
+  it('is no reason for status, flows and metrics not to answer while it removes workloads', async () => {
+    // The second is removed when the first is gone, and takes its time.
+    const stubborn = ['one', 'two'].map(
+      (name) => `
+apiVersion: shunt.dev/v1alpha1
+kind: Workload
+metadata: { name: ${name} }
+spec: { run: { command: [sh, -c, "trap '' TERM; while :; do sleep 0.1; done"] } }
+`,
+    );
+    await mesh.apply(documents(ECHO, ...stubborn));
+    let isDone = false;
+    const removal = mesh.apply(ECHO).finally(() => {
+      isDone = true;
+    });
+    const gone = join(mesh.instance.workloadsCgroup, 'default.one');
+    await waitFor('the first is gone', () => isDone || !existsSync(gone));
+    expect(isDone).toBe(false);
+    const { workloads } = await mesh.api.status();
+    expect(workloads.total).toBe(3);
+    expect(await mesh.api.flows()).toBeInstanceOf(Array);
+    expect(await mesh.api.metrics('text')).toContain('shunt_workload_running{workload="default/one"} 0');
+    await removal;
   });
 
   it('starts a workload again when it dies', async () => {
