@@ -70,13 +70,21 @@ function byEnds(scene: Scene, what: string): ExplainedSocket[] {
   });
 }
 
-/** One way to write an address and a port. */
+/** One way to write an address and a port; v4-mapped addresses as IPv4. */
 function canonical(end: string): string {
   try {
-    return new URL(`tcp://${end}`).host;
+    const { host } = new URL(`tcp://${end}`);
+    const [, high, low, port] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\](.*)$/.exec(host) ?? [];
+    if (high === undefined || low === undefined) return host;
+    return `${[high, low].flatMap(bytesOf).join('.')}${port}`;
   } catch {
     throw new ShuntError('E_USAGE', `${JSON.stringify(end)}: expected ADDRESS:PORT, IPv6 in brackets`);
   }
+}
+
+function bytesOf(group: string): [high: number, low: number] {
+  const number = Number.parseInt(group, 16);
+  return [number >> 8, number & 0xff];
 }
 
 function explain(

@@ -77,11 +77,18 @@ function selectionOf(scene: Scene, flows: readonly string[]): { cookies: bigint[
   for (const flow of flows) {
     const members = names.filter(([, name]) => name === flow || name.split('/')[1] === flow).map(([id]) => id);
     if (members.length > 0) cgroupIds.push(...members);
-    else if (/^\d+$/.test(flow)) cookies.push(BigInt(flow));
+    else if (/^\d+$/.test(flow)) cookies.push(cookieOf(flow));
     else if (flow.includes(':')) cookies.push(...explainOne(scene, flow).map(({ cookie }) => BigInt(cookie)));
     else throw new ShuntError('E_USAGE', `${flow}: no workload of that name; \`shunt workloads\` lists them`);
   }
   return { cookies, cgroupIds };
+}
+
+/** @throws E_USAGE when no socket can have it. */
+function cookieOf(text: string): bigint {
+  const cookie = BigInt(text);
+  if (BigInt.asUintN(64, cookie) === cookie) return cookie;
+  throw new ShuntError('E_USAGE', `${text}: no socket has such a cookie; \`shunt flows -o json\` shows them`);
 }
 
 function whole(what: string, text: string, least: number, most: number): number {

@@ -132,6 +132,9 @@ describe('what shunt tells about a mesh with traffic', () => {
     });
     expect(client?.sentences[1]).toMatch(/^sends are redirected: \d+\.\d % of \d+ bytes/);
     expect(ends.map(({ workload }) => workload).sort()).toContain('envoy');
+    // As `ss` shows the ends of an IPv6 socket.
+    const mapped = [flow.local, flow.remote].map((end) => end.replace(/^(.*):/, '[::ffff:$1]:')).join(' ');
+    expect((await mesh.api.explain(mapped)).map(({ cookie }) => cookie)).toContain(flow.cookie);
     const { stdout } = await mesh.ok('explain', `${client?.pid}:${client?.fd}`);
     expect(stdout).toMatch(/^\S+ to \S+: node of default\/load, \d+:\d+\nlinked, for \d+ /);
   });
@@ -151,6 +154,7 @@ describe('what shunt tells about a mesh with traffic', () => {
     await new Promise((resolve) => server.close(resolve));
     await expect(mesh.api.explain(`${process.pid}:${fd}`)).rejects.toThrow(/no TCP socket/);
     await expect(mesh.api.explain('127.0.0.1:1 127.0.0.1:2')).rejects.toThrow(/no TCP socket/);
+    await expect(mesh.api.pcap(['18446744073709551616'])).rejects.toMatchObject({ code: 'E_USAGE' });
     await expect(mesh.api.explain('nonsense')).rejects.toThrow(/expected PID:FD or ADDRESS:PORT ADDRESS:PORT/);
   });
 
