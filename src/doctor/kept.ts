@@ -1,5 +1,5 @@
 /** What a doctor found out stays true until the next boot or build: it is kept, so that `up` asks once. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname, join } from 'node:path';
 import { bootId, buildHash, THIS_BUILD } from './build.ts';
@@ -27,11 +27,13 @@ export async function currentReport(options: KeptOptions = {}): Promise<Report> 
   return await newReport(options);
 }
 
-/** As {@link currentReport}, but looks in any case. */
+/** As {@link currentReport}, but looks in any case; an earlier report that could tell is not kept for one that cannot. */
 export async function newReport(options: KeptOptions = {}): Promise<Report> {
   const report = await examine(options);
   const verdicts = obstacles(report).map(({ verdict }) => verdict);
-  if (verdicts.length === 0 || verdicts.includes('unsupported')) keep(options.file ?? KEPT_FILE, report);
+  const { file = KEPT_FILE } = options;
+  if (verdicts.length === 0 || verdicts.includes('unsupported')) keep(file, report);
+  else rmSync(file, { force: true });
   return report;
 }
 
