@@ -1,4 +1,6 @@
-import { rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { type TestMesh as Mesh, TestMesh, waitFor } from '../support/mesh.ts';
 import { loadedPrograms, machineSnapshot, pinnedPrograms } from '../support/snapshot.ts';
@@ -47,6 +49,16 @@ describe('shunt down restores the machine', () => {
       process.kill(supervisor.pid, 'SIGKILL');
       rmSync(mesh.instance.runDir, { recursive: true });
     });
+  });
+
+  it('and ends the supervisor, though somebody holds a connection to it', async () => {
+    const mesh = await TestMesh.up(ECHO);
+    const { supervisor } = await mesh.api.status();
+    const silent = connect(mesh.instance.apiSocket);
+    await once(silent, 'connect');
+    await mesh[Symbol.asyncDispose]();
+    await waitFor('the supervisor has ended', () => !existsSync(`/proc/${supervisor.pid}/exe`));
+    silent.destroy();
   });
 
   it('when it is run a second time, and says that there is nothing', async () => {

@@ -5,6 +5,9 @@ import { Supervisor } from '../../supervisor/supervisor.ts';
 import type { Context } from '../context.ts';
 import { printError } from '../output.ts';
 
+/** For answers that are under way when the supervisor ends. */
+const LINGER_MS = 5000;
+
 /**
  * Runs until SIGTERM or SIGINT (the mesh goes on: another supervisor adopts it) or until `down`. With sources it applies them
  * first; without, it adopts what runs.
@@ -24,5 +27,7 @@ export async function supervise(context: Context, sources?: readonly Source[]): 
     server.close();
     server.closeIdleConnections();
     await supervisor.close();
+    // Whoever does not take an answer, a stopped `shunt pcap` for example, must not keep this process.
+    setTimeout(() => server.closeAllConnections(), LINGER_MS).unref();
   }
 }
