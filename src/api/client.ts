@@ -9,6 +9,7 @@ import type {
   ApiError,
   ApplyRequest,
   ApplyResult,
+  DownRequest,
   ExplainedSocket,
   Flow,
   PairsAnswer,
@@ -97,8 +98,8 @@ export class ApiClient implements AsyncDisposable {
     return this.#call('POST', '/v1/forget', { workload });
   }
   /** Takes the instance down and ends the supervisor; its memory of what is left is the answer. */
-  down(): Promise<ApplyResult> {
-    return this.#call('POST', '/v1/down');
+  down(request: DownRequest = {}): Promise<ApplyResult> {
+    return this.#call('POST', '/v1/down', request);
   }
   addAdHoc(request: AdHocRequest): Promise<AdHocResult> {
     return this.#call('POST', '/v1/workloads', request);

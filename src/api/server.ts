@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { pipeline, Readable } from 'node:stream';
 import { ShuntError } from '../errors.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
-import type { AdHocRequest, ApiError, ApplyRequest, ForgetRequest, PauseRequest } from './types.ts';
+import type { AdHocRequest, ApiError, ApplyRequest, DownRequest, ForgetRequest, PauseRequest } from './types.ts';
 
 /** Largest request body: 32 MiB, twice what the configuration reader takes. More is refused with 413. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -43,7 +43,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   'POST /v1/pause': (supervisor, body) => supervisor.setPaused(true, (body as PauseRequest).workload),
   'POST /v1/resume': (supervisor, body) => supervisor.setPaused(false, (body as PauseRequest).workload),
   'POST /v1/forget': (supervisor, body) => supervisor.forget((body as ForgetRequest).workload),
-  'POST /v1/down': (supervisor) => supervisor.down(),
+  'POST /v1/down': (supervisor, body) => supervisor.down((body as DownRequest).unlessApplied),
   'POST /v1/workloads': (supervisor, body) => supervisor.addAdHoc(body as AdHocRequest),
   'DELETE /v1/workloads/': (supervisor, _body, rest) => supervisor.removeAdHoc(rest),
 };

@@ -201,6 +201,12 @@ export interface AdHocResult {
   readonly splice: 'refused' | 'allowed';
 }
 
+/** POST /v1/down */
+export interface DownRequest {
+  /** Refused with E_USAGE when something is applied. */
+  readonly unlessApplied?: boolean;
+}
+
 /** Body of POST /v1/pause and /v1/resume. */
 export interface PauseRequest {
   /** NAMESPACE/NAME. Absent: all; who is paused of itself stays so. */

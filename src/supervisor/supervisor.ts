@@ -47,6 +47,8 @@ export class Supervisor {
   readonly #log: Logger;
   #applied: AppliedState | undefined;
   #lastError: string | undefined;
+  /** What comes after the end would be left on the machine without a supervisor. */
+  #isDown = false;
   /** Tail of the queue of changes: they happen one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
   #stop: () => void = () => undefined;
@@ -187,15 +189,21 @@ export class Supervisor {
     });
   }
 
-  /** Removes everything but the lock, which goes with the process; ends the supervisor when the answer was sent. */
-  async down(): Promise<ApplyResult> {
+  /**
+   * Removes everything but the lock, which goes with the process; ends the supervisor when the answer was sent.
+   * @param unlessApplied For a first `up` that was refused: somebody else's may have succeeded meanwhile.
+   * @throws E_USAGE when it did.
+   */
+  async down(unlessApplied = false): Promise<ApplyResult> {
     return await this.#enqueue(async () => {
+      if (unlessApplied && this.#applied !== undefined) throw new ShuntError('E_USAGE', 'resources are applied');
       this.#log.info('taking the instance down');
       this.#parts.envoy.release();
       await this.#parts.runner.release();
       this.#parts.dataplane[Symbol.dispose]();
       const changes = await takeDown(this.instance, { keepRunDir: true });
       this.#applied = undefined;
+      this.#isDown = true;
       setImmediate(() => this.stop());
       return { changes };
     });
@@ -283,6 +291,7 @@ export class Supervisor {
   }
 
   async #change(wanted: AppliedState, unchanged?: ReadonlySet<ResourceKey>): Promise<void> {
+    if (this.#isDown) throw new ShuntError('E_NOT_RUNNING', 'the instance was taken down meanwhile; run it again');
     try {
       await reconcile(this.#parts, wanted, this.#applied, unchanged);
       this.#applied = wanted;

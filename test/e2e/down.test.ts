@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type TestMesh as Mesh, TestMesh, waitFor } from '../support/mesh.ts';
 import { loadedPrograms, machineSnapshot, pinnedPrograms } from '../support/snapshot.ts';
@@ -67,4 +68,22 @@ describe('shunt down restores the machine', () => {
     expect((await mesh.ok('down')).stdout).toBe('nothing to remove\n');
     await mesh[Symbol.asyncDispose]();
   });
+});
+
+it('a first up that is refused takes nothing down that another one applied at the same time', async () => {
+  const mesh = await TestMesh.up(ECHO);
+  await mesh.ok('down');
+  const bad = join(mesh.dir, '../', `${mesh.instance.name}.yaml`);
+  writeFileSync(bad, ECHO.replace(/command: .*/, 'command: [/no/such/program] }'));
+  try {
+    const [good, refused] = await Promise.all([mesh.cli('up', '-f', mesh.dir), mesh.cli('up', '-f', bad)]);
+    expect(refused).toMatchObject({ code: 1 });
+    // Which of the two came first is anybody's guess; what was said must be so.
+    const { code } = await mesh.cli('status');
+    if (good.code === 0) expect(code).toBe(0);
+    else expect(good.stderr).toMatch(/^shunt: E_NOT_RUNNING: .*\n$/);
+  } finally {
+    rmSync(bad);
+    await mesh[Symbol.asyncDispose]();
+  }
 });

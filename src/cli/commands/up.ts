@@ -4,11 +4,16 @@ import type { ApplyRequest, ApplyResult } from '../../api/types.ts';
 import { loadResources } from '../../config/load.ts';
 import type { Source } from '../../config/source.ts';
 import { ShuntError } from '../../errors.ts';
+import type { Instance } from '../../instance.ts';
+import { lockInstance } from '../../supervisor/lock.ts';
 import { spawnSupervisor } from '../../supervisor/spawn.ts';
 import { takeDown } from '../../supervisor/takedown.ts';
 import type { Context } from '../context.ts';
 import { show } from '../output.ts';
 import { supervise } from './supervise.ts';
+
+/** As in `down`. */
+const STOP_TIMEOUT_MS = 10_000;
 
 export interface UpOptions {
   readonly file: readonly string[];
@@ -30,16 +35,24 @@ export async function up(context: Context, options: UpOptions): Promise<void> {
     result = await api.apply(requestOf(sources));
   } catch (error) {
     // An instance that was never up has no old state to keep: leave the machine as it was before the command.
-    if (firstUp) {
-      await api.down().catch(() => undefined);
-      await takeDown(context.instance);
-    }
+    if (firstUp) await undo(api, context.instance).catch(() => undefined);
     throw error;
   }
   show(context.output, result, ({ changes }) => {
     const summary = changes.length === 0 ? 'no change' : changes.join('\n');
     return fresh ? `${summary}\nsupervisor started; see: shunt --instance ${context.instance.name} status` : summary;
   });
+}
+
+/** Unless another command's resources were applied meanwhile. */
+async function undo(api: ApiClient, instance: Instance): Promise<void> {
+  try {
+    await api.down({ unlessApplied: true });
+  } catch (error) {
+    if (error instanceof ShuntError && error.code === 'E_USAGE') return;
+  }
+  using _lock = await lockInstance(instance, STOP_TIMEOUT_MS);
+  await takeDown(instance);
 }
 
 /** The resources as the API takes them. They were parsed already, so they are UTF-8. */
