@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestMesh, waitFor } from '../support/mesh.ts';
 import { CLIENTS } from './clients.ts';
-import { exchange, sizesUpTo } from './exchange.ts';
+import { CLIENT, exchange, sizesUpTo } from './exchange.ts';
 import { directionsOf } from './share.ts';
 import { type Client, GREEDY_GO, NODE, type Place, type Subject, source } from './subject.ts';
 import { SUBJECTS } from './subjects/all.ts';
@@ -15,8 +15,6 @@ import { PAGE, type Row, writePage } from './table.ts';
 const UPSTREAM_PORT = 7100;
 /** Of the workload that is behind a Service, and of the one that is not. */
 const PORTS = { envoy: 7000, direct: 7001 } as const;
-/** Envoy's listener in each workload's namespace. */
-const ENVOY_PORT = 15001;
 
 const UPSTREAM = `
 apiVersion: shunt.dev/v1alpha1
@@ -130,8 +128,8 @@ for (const subject of SUBJECTS) {
             client,
             way,
             report,
-            program: directionsOf(exchanged, PORTS[way]),
-            ...(way === 'envoy' ? { envoy: directionsOf(exchanged, ENVOY_PORT) } : {}),
+            program: directionsOf(exchanged, way === 'envoy' ? 'envoy' : CLIENT, `default/${subject.name}-${way}`),
+            ...(way === 'envoy' ? { envoy: directionsOf(exchanged, CLIENT, 'envoy') } : {}),
           });
           expect(report).toMatchObject({ wrong: [], timeouts: [] });
           expect(report.exchanges).toBe(sizesUpTo(largestBytes).split(',').length);

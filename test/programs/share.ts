@@ -1,6 +1,6 @@
-/** From flows to what the table says of one direction: how much was redirected, and why the rest was not. Pure. */
-import type { Flow } from '../../src/api/types.ts';
-import type { Exchanged } from './exchange.ts';
+/** From pairs to what the table says of one direction: how much was redirected, and why the rest was not. Pure. */
+import type { PairSums } from '../../src/api/types.ts';
+import { CLIENT, type Exchanged } from './exchange.ts';
 
 export interface Direction {
   /** Of the bytes that were sent this way, 0 to 1. */
@@ -19,22 +19,25 @@ export interface Directions {
 /** Less than this share by TCP needs no reason. */
 const REST = 0.002;
 
-/** Of the connections with this port at the server's end. */
-export function directionsOf({ report, flows, counters }: Exchanged, port: number): Directions {
-  const to = flows.filter(({ remote }) => remote.endsWith(`:${port}`));
-  const from = flows.filter(({ local }) => local.endsWith(`:${port}`));
+/** Of the connections that one member made to another. */
+export function directionsOf({ report, pairs, counters }: Exchanged, client: string, server: string): Directions {
+  const sent = (from: string, to: string): PairSums[] =>
+    // Who the peer is stays unknown where it is never promoted; the client talks to nobody else.
+    pairs.filter((pair) => pair.from === from && (pair.to === to || (from === CLIENT && pair.to === undefined)));
+  const to = sent(client, server);
+  const from = sent(server, client);
   const refusal = refusalOf(counters);
   return { to: direction(to, from, report.bytes, refusal), from: direction(from, to, report.bytes, refusal) };
 }
 
 function direction(
-  flows: readonly Flow[],
-  opposite: readonly Flow[],
+  pairs: readonly PairSums[],
+  opposite: readonly PairSums[],
   sentBytes: number,
   refusal: string | undefined,
 ): Direction {
-  const bytes = sumOf(flows, 'bytes');
-  const messages = sumOf(flows, 'messages');
+  const bytes = sumOf(pairs, 'bytes');
+  const messages = sumOf(pairs, 'messages');
   const sent = totalOf(bytes);
   const share = {
     bytes: (bytes.redirected ?? 0) / Math.max(sent, sentBytes, 1),
@@ -42,15 +45,15 @@ function direction(
   };
   if (share.bytes >= 1 - REST) return { ...share, because: undefined };
   if (sent >= sentBytes / 2) return { ...share, because: reasonOf(bytes, refusal) };
-  // Without a flow the sender is not promoted; what its peer's messages met says why.
+  // Without a pair the sender is not promoted; what its peer's messages met says why.
   const met = reasonOf(sumOf(opposite, 'bytes'), refusal);
   return { ...share, because: met?.startsWith('reader-') ? met : refusal };
 }
 
-function sumOf(flows: readonly Flow[], what: 'bytes' | 'messages'): Record<string, number> {
+function sumOf(pairs: readonly PairSums[], what: 'bytes' | 'messages'): Record<string, number> {
   const sum: Record<string, number> = {};
-  for (const flow of flows) {
-    for (const [name, count] of Object.entries(flow[what])) sum[name] = (sum[name] ?? 0) + count;
+  for (const pair of pairs) {
+    for (const [name, count] of Object.entries(pair[what])) sum[name] = (sum[name] ?? 0) + count;
   }
   return sum;
 }

@@ -62,8 +62,8 @@ Each line is one client on one kept connection that sends ${sizes(rows)} to the 
 them back: ${rows.length} runs, ${Math.round(bytes / 1e6)} MB each way. What came back is compared byte for byte; no byte for 10 s is a
 time-out. \`npm test -- programs\` runs them and writes this page.
 
-"To it" and "from it" are the shares of bytes, and in brackets of messages, that went from socket to socket, as the sending
-socket's flow in the kernel counts them, and what most of the others met. A message is what one send(2) hands over.
+"To it" and "from it" are the shares of bytes, and in brackets of messages, that went from socket to socket, as the kernel
+counts them for each pair of members, on short connections too, and what most of the others met. A message is what one send(2) hands over.
 
 ## Directly, from workload to workload
 
