@@ -79,11 +79,23 @@ it('a first up that is refused takes nothing down that another one applied at th
     const [good, refused] = await Promise.all([mesh.cli('up', '-f', mesh.dir), mesh.cli('up', '-f', bad)]);
     expect(refused).toMatchObject({ code: 1 });
     // Which of the two came first is anybody's guess; what was said must be so.
-    const { code } = await mesh.cli('status');
+    const { code } = await mesh.cli('workloads');
     if (good.code === 0) expect(code).toBe(0);
     else expect(good.stderr).toMatch(/^shunt: E_NOT_RUNNING: .*\n$/);
   } finally {
     rmSync(bad);
     await mesh[Symbol.asyncDispose]();
   }
+});
+
+it('a first up in the foreground that is refused leaves the machine as it was', async () => {
+  const mesh = await TestMesh.up(ECHO);
+  await mesh.ok('down');
+  const before = machineSnapshot(mesh.instance.name);
+  writeFileSync(join(mesh.dir, 'mesh.yaml'), ECHO.replace(/command: .*/, 'command: [/no/such/program] }'));
+  const outcome = await mesh.cli('up', '--foreground', '-f', mesh.dir);
+  const after = machineSnapshot(mesh.instance.name);
+  await mesh[Symbol.asyncDispose]();
+  expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining('shunt: E_WORKLOAD: ') });
+  expect(after).toEqual(before);
 });

@@ -7,6 +7,7 @@ import { ShuntError } from '../../errors.ts';
 import type { Instance } from '../../instance.ts';
 import { lockInstance } from '../../supervisor/lock.ts';
 import { spawnSupervisor } from '../../supervisor/spawn.ts';
+import { readApplied } from '../../supervisor/state.ts';
 import { takeDown } from '../../supervisor/takedown.ts';
 import type { Context } from '../context.ts';
 import { show } from '../output.ts';
@@ -23,7 +24,10 @@ export interface UpOptions {
 export async function up(context: Context, options: UpOptions): Promise<void> {
   const { sources } = loadResources(options.file);
   if (options.foreground) {
-    await supervise(context, sources);
+    await supervise(context, sources).catch(async (error: unknown) => {
+      if (!isLocked(error)) await leaveNothing(context.instance).catch(() => undefined);
+      throw error;
+    });
     return;
   }
   await using api = new ApiClient(context.instance);
@@ -51,8 +55,17 @@ async function undo(api: ApiClient, instance: Instance): Promise<void> {
   } catch (error) {
     if (error instanceof ShuntError && error.code === 'E_USAGE') return;
   }
+  await leaveNothing(instance);
+}
+
+/** Of an instance that was never up. */
+async function leaveNothing(instance: Instance): Promise<void> {
   using _lock = await lockInstance(instance, STOP_TIMEOUT_MS);
-  await takeDown(instance);
+  if (readApplied(instance) === undefined) await takeDown(instance);
+}
+
+function isLocked(error: unknown): boolean {
+  return error instanceof ShuntError && error.code === 'E_LOCKED';
 }
 
 /** The resources as the API takes them. They were parsed already, so they are UTF-8. */
