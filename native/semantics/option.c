@@ -179,7 +179,9 @@ static void upper_protocol(struct pair *pair)
 
 static void kernel_tls(struct pair *pair)
 {
-	see_result("TLS in the kernel", setsockopt(pair->fd[CLIENT], IPPROTO_TCP, TCP_ULP, "tls", 4));
+	bool is_taken = setsockopt(pair->fd[CLIENT], IPPROTO_TCP, TCP_ULP, "tls", 4) == 0;
+
+	see("TLS in the kernel", "%s", is_taken ? "taken" : "refused");
 	put(pair, CLIENT, 10, 0);
 	see_drain(pair, SERVER, "read", 10);
 }

@@ -76,6 +76,12 @@ const PROBES = {
   ),
   'small reads without mapping': isAtLeast(5, 11, 'its TCP_ZEROCOPY_RECEIVE copies nothing'),
   'peek offset of TCP': runs('socket.socket().setsockopt(1, 42, 0)', 'it has no SO_PEEK_OFF for TCP'),
+  'TLS of its own': () => {
+    // A socket that is not connected is refused either way: because of that, or because nobody knows the name.
+    const script =
+      'import errno, socket\ntry: socket.socket().setsockopt(6, 31, b"tls")\nexcept OSError as e: exit(e.errno != errno.ENOTCONN)';
+    return spawnSync('python3', ['-c', script]).status === 0 ? undefined : 'it has no TLS';
+  },
   'cookie of a namespace': runs('socket.socket().getsockopt(1, 71, 8)', 'it has no SO_NETNS_COOKIE'),
   'sendfile into a pipe': runs(
     'os.sendfile(os.pipe()[1], os.open("/proc/self/exe", os.O_RDONLY), 0, 1)',

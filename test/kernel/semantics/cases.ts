@@ -264,8 +264,9 @@ export const PARTS: readonly Part[] = [
         what: 'TCP_ULP: TLS in the kernel',
         differs: {
           met: 'without harm',
-          seen: { 'TLS in the kernel': ['ENOENT', 'EPERM'] },
-          why: 'The kernel’s TLS would hand out redirected bytes that are unread as if it had decrypted them, so it is refused to a promoted socket; ENOENT is what a kernel without TLS says. Libraries go on by themselves in both cases (OpenSSL). Who asks for it before the connection is promoted, which is the rule, gets it and is never promoted.',
+          where: { has: 'TLS of its own' },
+          seen: { 'TLS in the kernel': ['taken', 'refused'] },
+          why: 'The kernel’s TLS would hand out redirected bytes that are unread as if it had decrypted them, so it is refused to a promoted socket, by EPERM. Libraries go on by themselves, as where the kernel has none (OpenSSL). Who asks for it before the connection is promoted, which is the rule, gets it and is never promoted.',
         },
       },
       { name: 'small-receive-buffer', what: 'SO_RCVBUF, and a queue that fills up three times' },
