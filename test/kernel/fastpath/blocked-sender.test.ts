@@ -3,7 +3,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { allNeed } from '../../support/capabilities.ts';
 import { Sandbox } from './sandbox.ts';
 
@@ -24,9 +24,16 @@ test('several threads that write to a socket that another sleeps in end at the c
   await using sandbox = new Sandbox({ settings: { maxQueuedBytes: CREDIT } });
   const child = start(sandbox);
   const closed = once(child, 'close');
+  await using ending = new AsyncDisposableStack();
+  ending.defer(async () => {
+    child.kill('SIGKILL');
+    await closed;
+  });
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const said = async (): Promise<number> => Number((await lines.next()).value);
+  await vi.waitFor(() => expect(sandbox.fastPath.count('LINKED')).toBe(1), { timeout: 10_000 });
   const before = sandbox.fastPath.bytes('REDIRECTED');
+  child.stdin.write('\n');
 
   expect(await said()).toBeLessThan(LIMIT);
   const outcomes = JSON.stringify(sandbox.fastPath.outcomes());

@@ -1,6 +1,7 @@
-"""blocked_sender.py LIMIT: a connection to itself whose sender is blocking, with a thread that sleeps in recv(2). Two other
-threads send 1 KiB in turn to a reader that does not read, until that would block or LIMIT bytes are sent, and say how many;
-for each line of its input it sends 20 messages more in turn, and says how many bytes were taken. Then it reads."""
+"""blocked_sender.py LIMIT: a connection to itself that asks and answers until a line of input comes. Then its sender is
+blocking, with a thread that sleeps in recv(2). Two other threads send 1 KiB in turn to a reader that does not read, until
+that would block or LIMIT bytes are sent, and say how many; for each further line of its input it sends 20 messages more in
+turn, and says how many bytes were taken. Then it reads."""
 import json
 import os
 import select
@@ -9,7 +10,6 @@ import sys
 import threading
 
 RECVFROM = {"x86_64": "45", "aarch64": "207"}[os.uname().machine]
-ROUNDS = 40
 MESSAGE = b"m" * 1024
 
 limit = int(sys.argv[1])
@@ -21,11 +21,12 @@ for end in (sender, reader):
     end.setblocking(False)
     waits[end] = select.epoll()
     waits[end].register(end, select.EPOLLIN)
-for _ in range(ROUNDS):
+while not select.select([sys.stdin], [], [], 0)[0]:
     for source, target in ((sender, reader), (reader, sender)):
         source.send(b"x" * 64)
         waits[target].poll()
         target.recv(64)
+sys.stdin.readline()
 sender.setblocking(True)
 sleeping = threading.Thread(target=sender.recv, args=(1,), daemon=True)
 sleeping.start()
