@@ -18,7 +18,7 @@ const KERNELS: Partial<Record<Capability, readonly [has: string, lacks: string]>
     'the kernel counts the bytes of a queue (6.12 does)',
     'the kernel does not count the bytes of a queue (6.1 does not)',
   ],
-  'sendfile into a pipe': ['the kernel’s sendfile(2) writes to pipes (5.10 does not)', 'it writes to no pipe (5.10)'],
+  'sendfile into a pipe': ['sendfile(2) takes from a socket into a pipe (5.10 does not)', 'it takes nothing (5.10)'],
   'TLS of its own': ['the kernel has CONFIG_TLS', 'the kernel has no CONFIG_TLS'],
   'all flags of a promoted sender': ['the kernel is 6.1 or later', 'the kernel is older than 6.1'],
 };
