@@ -43,9 +43,10 @@ test('ends the next connection of a socket by an end where the one before was cl
   const enter = 'echo $$ > "$0"/cgroup.procs && exec "$@"';
   const program = join(import.meta.dirname, 'programs/reconnect.py');
   const words = ['sh', '-c', enter, sandbox.cgroup('client'), 'python3', program];
-  const { stdout } = await promisify(execFile)('nsenter', [`--net=${sandbox.netns('a')}`, ...words], {
-    timeout: patient(20_000),
-  });
-  expect(sandbox.fastPath.messages('REDIRECTED')).toBeGreaterThan(20);
+  const ended = promisify(execFile)('nsenter', [`--net=${sandbox.netns('a')}`, ...words], { timeout: patient(20_000) });
+  const redirected = () => sandbox.fastPath.messages('REDIRECTED');
+  await vi.waitFor(() => expect(redirected()).toBeGreaterThan(20), { timeout: patient(10_000) });
+  ended.child.stdin?.write('\n');
+  const { stdout } = await ended;
   expect(JSON.parse(stdout)).toEqual(['answer', '']);
 });

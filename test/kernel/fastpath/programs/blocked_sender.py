@@ -4,10 +4,11 @@ that would block or LIMIT bytes are sent, and say how many; for each further lin
 turn, and says how many bytes were taken. Then it reads."""
 import json
 import os
-import select
 import socket
 import sys
 import threading
+
+from promoted import promoted
 
 RECVFROM = {"x86_64": "45", "aarch64": "207"}[os.uname().machine]
 MESSAGE = b"m" * 1024
@@ -16,17 +17,7 @@ limit = int(sys.argv[1])
 with socket.create_server(("127.0.0.1", 0)) as listener:
     sender = socket.create_connection(listener.getsockname())
     reader, _ = listener.accept()
-waits = {}
-for end in (sender, reader):
-    end.setblocking(False)
-    waits[end] = select.epoll()
-    waits[end].register(end, select.EPOLLIN)
-while not select.select([sys.stdin], [], [], 0)[0]:
-    for source, target in ((sender, reader), (reader, sender)):
-        source.send(b"x" * 64)
-        waits[target].poll()
-        target.recv(64)
-sys.stdin.readline()
+waits = promoted(sender, reader)
 sender.setblocking(True)
 sleeping = threading.Thread(target=sender.recv, args=(1,), daemon=True)
 sleeping.start()

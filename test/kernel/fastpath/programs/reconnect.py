@@ -1,12 +1,14 @@
-"""A socket with a port of its own is promoted, sends, disconnects by connect(2) to AF_UNSPEC, and connects to the same address
-again. The server closed the first connection with redirected bytes unread, and answers over the second one by a message that
-comes with the end. Prints what the client then reads: bytes, and the end or an error."""
+"""A socket with a port of its own is promoted by the time that a line of input comes, sends, disconnects by connect(2) to
+AF_UNSPEC, and connects to the same address again. The server closed the first connection with redirected bytes unread, and
+answers over the second one by a message that comes with the end. Prints what the client then reads: bytes, and the end or an
+error."""
 import ctypes
 import json
 import select
 import socket
 
-ROUNDS = 40
+from promoted import promoted
+
 ANSWER = b"answer"
 CLIENT_PORT = 41234
 
@@ -17,17 +19,7 @@ client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 client.bind(("127.0.0.1", CLIENT_PORT))  # one that the kernel chose is given back when it disconnects
 client.connect(listener.getsockname())
 server, _ = listener.accept()
-waits = {}
-for end in (client, server):
-    end.setblocking(False)
-    waits[end] = select.epoll()
-    waits[end].register(end, select.EPOLLIN)
-for _ in range(ROUNDS):
-    for source, target in ((client, server), (server, client)):
-        source.send(b"x" * 64)
-        waits[target].poll()
-        target.recv(64)
-
+waits = promoted(client, server)
 client.send(b"unread")
 name = client.getsockname()
 if libc.connect(client.fileno(), bytes(16), 16) != 0:
