@@ -76,12 +76,11 @@ const PROBES = {
   ),
   'small reads without mapping': isAtLeast(5, 11, 'its TCP_ZEROCOPY_RECEIVE copies nothing'),
   'peek offset of TCP': runs('socket.socket().setsockopt(1, 42, 0)', 'it has no SO_PEEK_OFF for TCP'),
-  'TLS of its own': () => {
-    // A socket that is not connected is refused either way: because of that, or because nobody knows the name.
-    const script =
-      'import errno, socket\ntry: socket.socket().setsockopt(6, 31, b"tls")\nexcept OSError as e: exit(e.errno != errno.ENOTCONN)';
-    return spawnSync('python3', ['-c', script]).status === 0 ? undefined : 'it has no TLS';
-  },
+  // A socket that is not connected is refused either way: because of that, or because nobody knows the name.
+  'TLS of its own': runs(
+    'import errno\ntry: socket.socket().setsockopt(6, 31, b"tls")\nexcept OSError as e: exit(e.errno != errno.ENOTCONN)',
+    'it has no TLS',
+  ),
   'cookie of a namespace': runs('socket.socket().getsockopt(1, 71, 8)', 'it has no SO_NETNS_COOKIE'),
   'sendfile into a pipe': runs(
     'l = socket.create_server(("127.0.0.1", 0)); c = socket.create_connection(l.getsockname()); s, _ = l.accept(); c.send(b"x"); os.sendfile(os.pipe()[1], s.fileno(), None, 1)',
