@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import { show } from '../output.ts';
 
 /** A supervisor that was told to end does so at once; one that hangs is named in the error. */
-const STOP_TIMEOUT_MS = 10_000;
+export const STOP_TIMEOUT_MS = 10_000;
 
 export async function down(context: Context): Promise<void> {
   const changes: string[] = [];

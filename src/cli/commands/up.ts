@@ -11,10 +11,8 @@ import { readApplied } from '../../supervisor/state.ts';
 import { takeDown } from '../../supervisor/takedown.ts';
 import type { Context } from '../context.ts';
 import { show } from '../output.ts';
+import { STOP_TIMEOUT_MS } from './down.ts';
 import { supervise } from './supervise.ts';
-
-/** As in `down`. */
-const STOP_TIMEOUT_MS = 10_000;
 
 export interface UpOptions {
   readonly file: readonly string[];
