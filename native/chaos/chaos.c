@@ -7,14 +7,16 @@
  *
  *   chaos server --address IP --board FILE [--port N] [--greedy]
  *   chaos client --address IP --board FILE --port N --seconds N [--greedy]
- *                [--seed N] [--connection N] [--parallel N] [--stall-ms N]
+ *                [--seed N] [--connection N] [--parallel N] [--stall-ms N] [--client-ends-last]
  *
  * FILE is shared by both, and empty when the server starts; --greedy says that edge-triggered readers of this
- * process read until EAGAIN (else they stop at a short read, as nginx does). The server prints {"port":N} and
- * runs until it is killed. SIGTERM tells the client to open no more connections. It prints one JSON object at
- * the end, and what went wrong, with the connection's own seed, on standard error at once. With the same seed
- * the same plans are made in the same order; with --connection, the own seed of one, all are that one. Exit
- * status of the client: 0 whenever it came to its end, whatever it found; 1: a call failed; 2: usage.
+ * process read until EAGAIN (else they stop at a short read, as nginx does). --client-ends-last is for a load
+ * through Envoy, which throws away what it has not sent to a server that ends its stream after the client did
+ * (test/e2e/envoy/ends.test.ts). The server prints {"port":N} and runs until it is killed. SIGTERM tells the
+ * client to open no more connections. It prints one JSON object at the end, and what went wrong, with the
+ * connection's own seed, on standard error at once. With the same seed the same plans are made in the same
+ * order; with --connection, the own seed of one, all are that one. Exit status of the client: 0 whenever it
+ * came to its end, whatever it found; 1: a call failed; 2: usage.
  *
  *   connections     that ended
  *   bytes, reads    that were right
@@ -55,7 +57,7 @@ static struct options {
 	const char *address, *board;
 	unsigned port, seconds, parallel, stall_ms;
 	uint64_t seed, connection;
-	bool greedy;
+	bool greedy, client_ends_last;
 } options = {.parallel = 48, .stall_ms = 1000};
 
 static _Atomic bool is_over;
@@ -143,6 +145,7 @@ static void connection_open(struct slot *slot, uint64_t seed)
 	struct sockaddr_storage address;
 	socklen_t size = address_make(&address);
 	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct end *end;
 
 	memset(slot, 0, sizeof(*slot));
 	atomic_store(&slot->seed, seed);
@@ -152,7 +155,9 @@ static void connection_open(struct slot *slot, uint64_t seed)
 	atomic_store(&slot->port, port_of(fd));
 	if (send(fd, &header, sizeof(header), MSG_NOSIGNAL) != sizeof(header))
 		die("send");
-	worker_give(end_make(fd, CLIENT, slot, seed));
+	end = end_make(fd, CLIENT, slot, seed);
+	end->ends_last = options.client_ends_last;
+	worker_give(end);
 }
 
 static void *watch_run(void *none)
@@ -251,11 +256,17 @@ static void load(void)
 
 static bool options_parse(int count, char **arguments)
 {
-	static const struct option known[] = {{"address", 1, NULL, 'a'},    {"board", 1, NULL, 'b'},
-					      {"port", 1, NULL, 'p'},	    {"seconds", 1, NULL, 's'},
-					      {"parallel", 1, NULL, 'n'},   {"stall-ms", 1, NULL, 't'},
-					      {"seed", 1, NULL, 'r'},	    {"greedy", 0, NULL, 'g'},
-					      {"connection", 1, NULL, 'c'}, {}};
+	static const struct option known[] = {{"address", 1, NULL, 'a'},
+					      {"board", 1, NULL, 'b'},
+					      {"port", 1, NULL, 'p'},
+					      {"seconds", 1, NULL, 's'},
+					      {"parallel", 1, NULL, 'n'},
+					      {"stall-ms", 1, NULL, 't'},
+					      {"seed", 1, NULL, 'r'},
+					      {"greedy", 0, NULL, 'g'},
+					      {"connection", 1, NULL, 'c'},
+					      {"client-ends-last", 0, NULL, 'l'},
+					      {}};
 	int option;
 
 	options.seed = now_ns();
@@ -289,6 +300,9 @@ static bool options_parse(int count, char **arguments)
 			break;
 		case 'g':
 			options.greedy = true;
+			break;
+		case 'l':
+			options.client_ends_last = true;
 			break;
 		default:
 			return false;

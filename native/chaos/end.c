@@ -225,6 +225,9 @@ enum step end_write(struct end *end)
 	ssize_t sent;
 
 	if (end->sent == total) {
+		end->held = end->ends_last && atomic_load(&end->reading);
+		if (end->held)
+			return STEP_WAIT;
 		if (shutdown(end->fd, SHUT_WR) < 0 && errno != ENOTCONN)
 			die("shutdown");
 		atomic_store(&end->writing, false);

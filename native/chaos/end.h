@@ -16,6 +16,7 @@ struct end {
 	_Atomic uint64_t received;
 	_Atomic bool reading, writing; /* both false: it is to be closed */
 	bool held;		       /* writes only after it has read more */
+	bool ends_last;		       /* its stream only after the other's */
 	bool stalled;		       /* has stopped reading; until resume_ns */
 	bool has_stalled;
 	uint64_t resume_ns;

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { workloadLog } from '../../src/workload/launch.ts';
 import { ALL_WELL, type Tally } from '../kernel/chaos/load.ts';
 import { otherBuild } from '../kernel/dataplane/other-build.ts';
 import { finished, type TestMesh as Mesh, ROOT, TestMesh, waitFor } from '../support/mesh.ts';
@@ -76,7 +77,7 @@ describe('nothing is lost of a load of all kinds when', () => {
     const server = 'set -- "$@" --address $(getent hosts chaos | cut -d" " -f1) && exec "$@"';
     const options = ['--board', join(directory, 'board'), '--port', PORT, '--seconds', LOAD_SECONDS];
     const stall = ['--stall-ms', patient(STALL_MS)];
-    const command = ['sh', '-c', server, 'sh', CHAOS, 'client', ...options, ...stall].map(String);
+    const command = ['sh', '-c', server, 'sh', CHAOS, 'client', '--client-ends-last', ...options, ...stall].map(String);
     const run = mesh.start('run', '--service-account', 'client', '--', ...command);
     const load = finished(run);
     const { redirectedBytes } = (await mesh.api.status()).fastPath;
@@ -89,7 +90,8 @@ describe('nothing is lost of a load of all kinds when', () => {
     const { code, stdout, stderr } = await load;
     expect(code, stderr).toBe(0);
     const tally = JSON.parse(stdout) as Tally;
-    expect(tally, `${stdout}${stderr}`).toMatchObject(ALL_WELL);
+    const complaints = readFileSync(workloadLog(mesh.instance, 'default/chaos'), 'utf8');
+    expect(tally, `${stdout}${stderr}${complaints}`).toMatchObject(ALL_WELL);
     expect(tally.connections, stdout).toBeGreaterThan(20);
   }
 
