@@ -51,12 +51,21 @@ export class MapIterator implements Disposable {
     }
   }
 
-  /** Runs it after each burst of records, which are not looked at, until disposed. Does not keep the process alive. */
-  runOnRecords(ring: BpfMap<undefined, undefined>): Disposable {
+  /**
+   * Runs it after each burst of records, which are not looked at, until disposed. Does not keep the process alive.
+   * @param onError Gets what {@link run} throws, for want of memory or descriptors; the next burst runs it again. Default: it
+   * is thrown, which ends the process.
+   */
+  runOnRecords(ring: BpfMap<undefined, undefined>, onError?: (error: unknown) => void): Disposable {
     let pending: NodeJS.Immediate | undefined;
     const run = (): void => {
       pending = undefined;
-      this.run();
+      try {
+        this.run();
+      } catch (error) {
+        if (onError === undefined) throw error;
+        onError(error);
+      }
     };
     const reader = new RingReader(ring, ring.definition.maxEntries, () => {
       pending ??= setImmediate(run);

@@ -257,14 +257,15 @@ export class Dataplane implements Disposable {
   /**
    * Where the kernel lets no program of tc promote: promotes each socket that is nominated, and those that were while
    * nobody did, until disposed; nominated sockets speak TCP. Elsewhere nothing. One at a time. Does not keep the process
-   * alive. @throws E_BPF_ATTACH, E_BPF_MAP, E_SYSCALL.
+   * alive. @param onError E_SYSCALL when the kernel could not for want of memory or descriptors: they wait until the next is
+   * nominated. Default: it ends the process. @throws E_BPF_ATTACH, E_BPF_MAP, E_SYSCALL.
    */
-  promoteNominees(): Disposable {
+  promoteNominees(onError?: (error: unknown) => void): Disposable {
     using undo = new DisposableStack();
     if (this.#objects.promotion === 'iterator' && this.#objects.has('fastpath')) {
       const object = this.#objects.object('fastpath');
       const iterator = undo.use(MapIterator.attach(object.program('enter'), object.map(maps.wanted)));
-      undo.use(iterator.runOnRecords(object.map(maps.nominations)));
+      undo.use(iterator.runOnRecords(object.map(maps.nominations), onError));
       iterator.run();
     }
     return undo.move();

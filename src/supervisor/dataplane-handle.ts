@@ -73,7 +73,13 @@ export class DataplaneHandle implements Disposable {
         this.#onEvent(event);
       }),
     );
-    undo.use(dataplane.promoteNominees());
+    let isTold = false;
+    undo.use(
+      dataplane.promoteNominees((error) => {
+        if (!isTold) this.#log.error('connections that could be promoted stay on TCP for now', { error });
+        isTold = true;
+      }),
+    );
     const opened = undo.move();
     this.#open = { dataplane, fastPath, [Symbol.dispose]: () => opened.dispose() };
     if (dataplane.opened.adopted) this.#log.info('data plane adopted', { changes: dataplane.opened.changes });

@@ -1,4 +1,6 @@
 /** The data plane where tc may not promote: what it nominates is promoted by whoever holds the data plane. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { expect, it, vi } from 'vitest';
 import { type OpenDataplaneOptions, openDataplane } from '../../../src/dataplane/open.ts';
 import type { Instance } from '../../../src/instance.ts';
@@ -30,6 +32,22 @@ async function connection(sandbox: Sandbox) {
     converse: (rounds: number) =>
       Promise.all([server.do('echo', rounds * ROUND_BYTES, 10_000), client.do('ask', rounds, ROUND_BYTES, 10_000)]),
     [Symbol.asyncDispose]: () => peers.disposeAsync(),
+  };
+}
+
+/** This process can open none, until disposed: by then it cannot start a program either, so one waits that gives them back. */
+async function noMoreDescriptors(): Promise<AsyncDisposable> {
+  const limit = (soft: number | string) => `prlimit --pid ${process.pid} --nofile=${soft}:`;
+  const before = execFileSync('prlimit', ['--pid', `${process.pid}`, '--nofile', '--output', 'SOFT', '--noheadings']);
+  const script = `${limit(0)} && echo && read -r line; ${limit(`${before}`.trim())}`;
+  const child = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  return {
+    async [Symbol.asyncDispose]() {
+      const exit = once(child, 'exit');
+      child.stdin.end('\n');
+      await exit;
+    },
   };
 }
 
@@ -68,6 +86,38 @@ it(
     expect(dataplane.readCounters().linked).toBe(2n);
   },
 );
+
+it('says that it could not for want of descriptors, and promotes when it can again', NEEDS, async () => {
+  await using sandbox = new Sandbox();
+  using dataplane = open(sandbox.instance);
+  dataplane.applySettings(SETTINGS);
+  dataplane.applyMembers(new Map([[sandbox.cgroup('a'), 'AUTO']]));
+  dataplane.attachNamespace(sandbox.netnsPath('a'));
+  const failed = vi.fn();
+  using _promoting = dataplane.promoteNominees(failed);
+  await using pair = await connection(sandbox);
+  {
+    await using _none = await noMoreDescriptors();
+    await vi.waitFor(
+      async () => {
+        await pair.converse(10);
+        expect(failed).toHaveBeenCalledWith(
+          expect.objectContaining({ code: 'E_SYSCALL', message: expect.stringContaining('EMFILE') }),
+        );
+      },
+      { timeout: 10_000 },
+    );
+    expect(dataplane.readCounters().promoted).toBe(0n);
+  }
+  await using other = await connection(sandbox);
+  await vi.waitFor(
+    async () => {
+      for (const one of [pair, other]) await one.converse(10);
+      expect(dataplane.readCounters().linked).toBe(2n);
+    },
+    { timeout: 10_000 },
+  );
+});
 
 it('does nothing about it where tc promotes', needs('capture', 'promotion by tc'), async () => {
   await using sandbox = new Sandbox();
