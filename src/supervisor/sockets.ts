@@ -33,7 +33,10 @@ export function descriptor(pid: number, fd: number): Descriptor | undefined {
   }
 }
 
-/** By inode. Enters each namespace for the moment of reading; one that is gone has no sockets. */
+/**
+ * By inode. Enters each namespace for the moment of reading; one that is gone has no sockets. Not getpeername(2) of a copied
+ * descriptor, which sees short connections too: of a captured one it answers with the address that the program asked for.
+ */
 export function tcpRowsIn(namespacePaths: readonly string[]): Map<number, TcpRow> {
   const rows = namespacePaths.flatMap((path) => orNone(() => inNetns(path, () => readTables('thread-self'))));
   return new Map(rows.map((row) => [row.inode, row]));

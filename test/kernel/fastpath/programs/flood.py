@@ -1,12 +1,14 @@
 """flood.py CPU PORT PORT: on that processor, sends segments that look like those of the connection between two ports of
-127.0.0.1, both ways, until it is killed. TCP drops them, for their checksum is wrong; what looks before TCP does not
-know. Prints a line when it begins."""
+127.0.0.1, both ways, until it is killed, or for five minutes: a test that times out kills nobody. TCP drops them, for
+their checksum is wrong; what looks before TCP does not know. Prints a line when it begins."""
 import os
+import signal
 import socket
 import struct
 import sys
 
 cpu, one, other = (int(word) for word in sys.argv[1:])
+signal.alarm(300)
 os.sched_setaffinity(0, [cpu])
 ACK = 0x10
 segments = [
