@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { TestEnvoy, until } from '../../filters/support/envoy.ts';
+import { cluster, tcpListener } from '../../filters/support/envoy-config.ts';
 
 /** More than the kernel takes for a reader that reads nothing, less than Envoy takes: 1 MiB. */
 const BYTES = 512 * 1024;
@@ -13,24 +14,11 @@ const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const TIMEOUT_MS = 10_000;
 
-const address = (port: number) => ({ socket_address: { address: '127.0.0.1', port_value: port } });
-
 function proxyTo(port: number): Promise<TestEnvoy> {
-  const type = 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
-  const proxy = { name: 'proxy', typed_config: { '@type': type, stat_prefix: 'proxy', cluster: 'server' } };
   const little = { level: SOL_SOCKET, name: SO_SNDBUF, int_value: 4096 };
   return TestEnvoy.start(() => ({
-    listeners: [{ name: 'proxy', address: address(0), filter_chains: [{ filters: [proxy] }] }],
-    clusters: [
-      {
-        name: 'server',
-        upstream_bind_config: { socket_options: [little] },
-        load_assignment: {
-          cluster_name: 'server',
-          endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
-        },
-      },
-    ],
+    listeners: [tcpListener('server')],
+    clusters: [{ ...cluster('server', port), upstream_bind_config: { socket_options: [little] } }],
   }));
 }
 
@@ -41,7 +29,7 @@ async function received(firstToEnd: 'client' | 'server'): Promise<number> {
   try {
     await using envoy = await proxyTo((server.address() as AddressInfo).port);
     const accepted = once(server, 'connection') as Promise<[Socket]>;
-    const client = connect({ port: await envoy.port('proxy'), host: '127.0.0.1', allowHalfOpen: true }).resume();
+    const client = connect({ port: await envoy.port('tcp'), host: '127.0.0.1', allowHalfOpen: true }).resume();
     const [end] = await accepted;
     const clientHeard = once(client, 'end');
     if (firstToEnd === 'server') {
@@ -49,8 +37,7 @@ async function received(firstToEnd: 'client' | 'server'): Promise<number> {
       await clientHeard;
     }
     client.end(Buffer.alloc(BYTES));
-    const arrived = async (): Promise<boolean> =>
-      (await envoy.stat('tcp.proxy.downstream_cx_rx_bytes_total')) === BYTES;
+    const arrived = async (): Promise<boolean> => (await envoy.stat('tcp.tcp.downstream_cx_rx_bytes_total')) === BYTES;
     await until(arrived, TIMEOUT_MS, 'Envoy has not read all');
     if (firstToEnd === 'client') {
       end.end();

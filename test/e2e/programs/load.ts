@@ -1,6 +1,6 @@
 /**
  * Sends requests over keep-alive connections until SIGTERM, alternating between a URL that policy allows and one that it
- * denies. Usage: load.ts ALLOWED-URL DENIED-URL CONNECTIONS. A line a second, and one at the end:
+ * denies. Usage: load.ts ALLOWED-URL DENIED-URL CONNECTIONS. Four lines a second, and one at the end:
  * {"allowed":n,"denied":n,"wrong":["…"],"failed":["…"]}
  */
 import { setTimeout as delay } from 'node:timers/promises';

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Server
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EchoUpstream } from '../support/echo-upstream.ts';
 import { type Json, TestEnvoy, until } from '../support/envoy.ts';
-import { cluster, httpListener, virtualHost } from '../support/envoy-config.ts';
+import { cluster, httpListener, tcpListener, virtualHost } from '../support/envoy-config.ts';
 import { memoryOf } from '../support/envoy-memory.ts';
 import { HttpClient } from '../support/http-client.ts';
 import { probeModulePath } from '../support/probe.ts';
@@ -52,7 +52,7 @@ beforeAll(async () => {
           filters: [wasm('http', path, { queue: 'q' })],
           virtualHosts: [virtualHost('*', 'up')],
         }),
-        tcpListener(wasm('network', path, { tcp: true })),
+        tcpListener('echo', [wasm('network', path, { tcp: true })]),
       ],
     })),
   );
@@ -93,19 +93,6 @@ function wasm(kind: 'http' | 'network', filename: string, configuration: object)
         configuration: { '@type': 'type.googleapis.com/google.protobuf.StringValue', value },
       },
     },
-  };
-}
-
-function tcpListener(filter: Json): Json {
-  const proxy = {
-    '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
-    stat_prefix: 'tcp',
-    cluster: 'echo',
-  };
-  return {
-    name: 'tcp',
-    address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
-    filter_chains: [{ filters: [filter, { name: 'tcp', typed_config: proxy }] }],
   };
 }
 

@@ -125,7 +125,21 @@ export const claimsFilter: Json = {
   },
 };
 
-export function cluster(name: string, port: number): Json {
+/** Named `tcp`, as its statistics are: passes connections on to a cluster. @param filters Network filters before that. */
+export function tcpListener(cluster: string, filters: readonly Json[] = []): Json {
+  const proxy = {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+    stat_prefix: 'tcp',
+    cluster,
+  };
+  return {
+    name: 'tcp',
+    address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
+    filter_chains: [{ filters: [...filters, { name: 'tcp', typed_config: proxy }] }],
+  };
+}
+
+export function cluster(name: string, port: number): Readonly<Record<string, Json>> {
   const address = { socket_address: { address: '127.0.0.1', port_value: port } };
   return {
     name,
