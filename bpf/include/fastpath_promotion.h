@@ -156,7 +156,8 @@ static __always_inline long socket_enter(void *sk, struct tcp_sock *tcp, struct 
 #endif
 	if (ends)
 		flow_start(tcp, state, key, written);
-	error = bpf_map_update_elem(&sockets, key, sk, BPF_NOEXIST);
+	/* Until d7ba4cc900bf (6.4) the kernel answers with 32 bits: it would be 4294967280 instead of -16. */
+	error = (int)bpf_map_update_elem(&sockets, key, sk, BPF_NOEXIST);
 	if (!error) {
 		/* Not before it is entered: the processor that did not enter it must not undo this. The peer
 		 * links only what is promoted; if it looked in between, this one links. */
