@@ -48,6 +48,15 @@ const isAtLeast = (major: number, minor: number, lacking: string) => (): string 
   return hasMajor > major || (hasMajor === major && hasMinor >= minor) ? undefined : lacking;
 };
 
+/** The same versions as in bpf/include/fastpath_queue.h, which says why. */
+const keepsItsWindow = (): string | undefined => {
+  const [major = 0, minor = 0, patch = 0] = release().split(/\D/).map(Number);
+  const version = (major * 1000 + minor) * 1000 + patch;
+  return (version >= 6_017_000 && version < 6_018_018) || (version >= 6_019_000 && version < 6_019_008)
+    ? 'its TCP by itself drops segments that its window promised to take'
+    : undefined;
+};
+
 /** Each answers with what is lacking; undefined: nothing. */
 const PROBES = {
   capture: loads('capture', []),
@@ -69,6 +78,7 @@ const PROBES = {
       ? undefined
       : 'its cgroup v2 has no memory controller',
   'length of a queue': knows('msg_tot_len', 'it does not count the bytes of a queue of redirected messages'),
+  'window that is kept': keepsItsWindow,
   'all flags of a promoted sender': isAtLeast(
     6,
     1,
