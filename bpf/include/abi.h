@@ -161,9 +161,9 @@ enum shunt_phase {
  *
  * promote (softirq) and redirect (the sender, under the socket's lock) may run at once: `vetoed` is
  * socket_options', `queued_bytes`, `peer_seen_level`, `writer`, `crowded`, `behind`, `standing`,
- * `peer_reader`, `peer_blocking`, `epoch`, `option_epoch`, `refreshed_jiffies`, `queued_messages` and
- * `marked_*` are redirect's, all else is promote's. A torn view of peer_* is harmless: a cookie that is not
- * the one found at the address makes the message go by TCP.
+ * `peer_reader`, `peer_blocking`, `epoch`, `option_epoch`, `refreshed_jiffies`, `queued_messages`,
+ * `marked_*` and `small_pause` are redirect's, all else is promote's. A torn view of peer_* is harmless: a
+ * cookie that is not the one found at the address makes the message go by TCP.
  */
 struct shunt_socket_state {
 	struct shunt_flow_key peer_key;
@@ -202,9 +202,10 @@ struct shunt_socket_state {
 	__u32 peer_blocking;   /* 1: the peer's O_NONBLOCK was found cleared after its promotion, last time */
 	__u32 refreshed_jiffies; /* low bits: of the last REFRESH, or of linking */
 	__u32 queued_messages;	 /* in the peer's queue, or more: all since the mark before the last */
-	__u32 marked_messages; /* redirected since the last mark, and their bytes. A mark is set when all that
-				*/
-	__u32 marked_bytes;    /* was redirected before the last one has been read */
+	/* Redirected since the last mark. A mark is set when all that was redirected before it has been read.
+	 */
+	__u32 marked_messages;
+	__u32 marked_bytes;
 	__u32 small_pause; /* messages that are still to go by TCP because too many small ones were queued */
 };
 _Static_assert(sizeof(struct shunt_socket_state) == 208, "shunt_socket_state");

@@ -25,7 +25,7 @@
 #include "waiting.h"
 
 /* What the peer of a socket that was closed with bytes unread will see as its end: its key, without scope, to
- * its cookie. LRU: an end that is never sent leaves its entry. 1 MiB. */
+ * its end_mark(). LRU: an end that is never sent leaves its entry. 1 MiB. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
@@ -56,14 +56,14 @@ static __always_inline bool has_unread(struct sock *sk)
 static __always_inline void unread_note(const struct shunt_socket_state *state, struct sock *sk)
 {
 	struct shunt_flow_key key;
-	__u64 cookie;
+	__u64 mark;
 
 	if (state->phase != SHUNT_PHASE_LINKED || !has_unread(sk))
 		return;
 	key = state->peer_key;
 	key.scope = 0;
-	cookie = end_mark(state->peer_cookie, READ((struct tcp_sock *)sk, write_seq));
-	bpf_map_update_elem(&unread_ends, &key, &cookie, BPF_ANY);
+	mark = end_mark(state->peer_cookie, READ((struct tcp_sock *)sk, write_seq));
+	bpf_map_update_elem(&unread_ends, &key, &mark, BPF_ANY);
 }
 
 /* The sequence number of an end: what its segment carries comes before it. */
