@@ -3,7 +3,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, it, vi } from 'vitest';
 import { type OpenDataplaneOptions, openDataplane } from '../../../src/dataplane/open.ts';
-import type { Instance } from '../../../src/instance.ts';
 import { needs } from '../../support/capabilities.ts';
 import { Peer } from '../fastpath/peer.ts';
 import { PORTS, Sandbox } from './sandbox.ts';
@@ -13,8 +12,15 @@ const ROUND_BYTES = 64;
 
 const NEEDS = needs('capture', 'promotion by iterator');
 
-function open(instance: Instance, options: OpenDataplaneOptions = {}) {
-  return openDataplane(instance, { promotion: 'iterator', ...options });
+const BY_ITERATOR: OpenDataplaneOptions = { promotion: 'iterator' };
+
+/** With workload a attached to it. Dispose it. */
+function openFor(sandbox: Sandbox, options: OpenDataplaneOptions) {
+  const dataplane = openDataplane(sandbox.instance, options);
+  dataplane.applySettings(SETTINGS);
+  dataplane.applyMembers(new Map([[sandbox.cgroup('a'), 'AUTO']]));
+  expect(dataplane.attachNamespace(sandbox.netnsPath('a'))).toBe(3);
+  return dataplane;
 }
 
 /** Two ends in workload a, and how they talk. */
@@ -57,11 +63,8 @@ it(
   async () => {
     await using sandbox = new Sandbox();
     {
-      using dataplane = open(sandbox.instance);
+      using dataplane = openFor(sandbox, BY_ITERATOR);
       expect(dataplane.opened).not.toHaveProperty('fastPathRefusal');
-      dataplane.applySettings(SETTINGS);
-      dataplane.applyMembers(new Map([[sandbox.cgroup('a'), 'AUTO']]));
-      expect(dataplane.attachNamespace(sandbox.netnsPath('a'))).toBe(3);
       expect(sandbox.filters('a', 'lo').join('\n')).toContain('nominate');
       using _promoting = dataplane.promoteNominees();
       await using pair = await connection(sandbox);
@@ -77,7 +80,7 @@ it(
     }
     await using pair = await connection(sandbox);
     await pair.converse(200);
-    using dataplane = open(sandbox.instance);
+    using dataplane = openDataplane(sandbox.instance, BY_ITERATOR);
     expect(dataplane.opened).toEqual({ adopted: true, changes: [] });
     expect(dataplane.readCounters().promoted).toBe(2n);
     using _promoting = dataplane.promoteNominees();
@@ -89,10 +92,7 @@ it(
 
 it('says that it could not for want of descriptors, and promotes when it can again', NEEDS, async () => {
   await using sandbox = new Sandbox();
-  using dataplane = open(sandbox.instance);
-  dataplane.applySettings(SETTINGS);
-  dataplane.applyMembers(new Map([[sandbox.cgroup('a'), 'AUTO']]));
-  dataplane.attachNamespace(sandbox.netnsPath('a'));
+  using dataplane = openFor(sandbox, BY_ITERATOR);
   const failed = vi.fn();
   using _promoting = dataplane.promoteNominees(failed);
   await using pair = await connection(sandbox);
@@ -121,10 +121,7 @@ it('says that it could not for want of descriptors, and promotes when it can aga
 
 it('does nothing about it where tc promotes', needs('capture', 'promotion by tc'), async () => {
   await using sandbox = new Sandbox();
-  using dataplane = openDataplane(sandbox.instance);
-  dataplane.applySettings(SETTINGS);
-  dataplane.applyMembers(new Map([[sandbox.cgroup('a'), 'AUTO']]));
-  dataplane.attachNamespace(sandbox.netnsPath('a'));
+  using dataplane = openFor(sandbox, {});
   expect(sandbox.filters('a', 'lo').join('\n')).toContain('promote');
   using _nothing = dataplane.promoteNominees();
   await using pair = await connection(sandbox);
