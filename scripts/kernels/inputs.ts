@@ -12,7 +12,8 @@ const DIAGNOSED = ['bpf/**/*.{c,h}', 'src/doctor/**/*.ts'];
 
 /**
  * Of the checkout as it is at the first call for a file: the file itself, modules beside it that no other test file
- * imports, and the sources that it tests, by content. Neither what they import nor the tests' own support.
+ * imports, the programs that it runs, and the sources that it tests, by content. Neither what they import nor the tests'
+ * own support, of which native/ is a part.
  */
 export function inputsOf(root: string): InputsNow {
   const known = new Map<string, string>();
@@ -26,7 +27,16 @@ export function inputsOf(root: string): InputsNow {
 
 function ofTest(tier: string, file: string): string[] {
   const folder = dirname(file);
-  return [TESTED[folder] ?? BPF, ...[file, ...onlyFor(tier, file)].map((path) => join('test/kernel', path))];
+  const own = [file, ...onlyFor(tier, file), ...programsOf(tier, file)];
+  return [TESTED[folder] ?? BPF, ...own.map((path) => join('test/kernel', path))];
+}
+
+/** A test names its programs by their path from its own folder. */
+function programsOf(tier: string, file: string): string[] {
+  const path = join(tier, file);
+  if (!existsSync(path)) return [];
+  const names = [...readFileSync(path, 'utf8').matchAll(/'(programs\/[^']+)'/g)];
+  return names.map(([, name]) => join(dirname(file), name as string));
 }
 
 function onlyFor(tier: string, file: string): string[] {

@@ -47,6 +47,11 @@ test('a result depends on its own file and on modules beside it that only it imp
   expect(changedBy('test/kernel/fastpath/both.ts')).toEqual(['fastpath/b.test.ts']);
 });
 
+test('a result depends on the programs that it names', () => {
+  write('test/kernel/fastpath/b.test.ts', "const PROGRAM = join(import.meta.dirname, 'programs/flood.py');\n");
+  expect(changedBy('test/kernel/fastpath/programs/flood.py')).toEqual(['fastpath/b.test.ts']);
+});
+
 test('a result depends on bpf/, and where nothing of it is loaded on what is tested', () => {
   expect(changedBy('bpf/include/abi.h')).toEqual(['fastpath/a.test.ts', 'fastpath/b.test.ts', DOCTOR]);
   expect(changedBy('src/workload/net.ts')).toEqual(['workload/c.test.ts']);
